@@ -1,0 +1,107 @@
+import { type Slice, slicePayloadBytes, sliceRecords } from '../record.ts'
+import type { Lane } from './lane.ts'
+
+/** Why a batch closed; a metric label. */
+export type CloseReason = 'count' | 'bytes' | 'window' | 'drain'
+
+export interface BatchLimits {
+  /** BatchSize, 1 to 10,000. */
+  readonly maxRecords: number
+  /** Payload bytes that surely fill an invocation; the encoder holds the exact limit. */
+  readonly maxBytes: number
+  /** 0 delivers what is there at once (AWS: batching window). */
+  readonly windowMs: number
+}
+
+/** What one lane gives to a batch, in offset order. */
+export interface LaneShare {
+  readonly lane: Lane
+  slices: readonly Slice[]
+}
+
+/** Records sent together. Its lanes are busy until it is settled. */
+export interface Batch {
+  readonly shares: LaneShare[]
+  readonly reason: CloseReason
+  /** When its oldest record arrived. */
+  readonly openedAt: number
+}
+
+export const batchRecords = (batch: Batch): number =>
+  batch.shares.reduce((sum, share) => sum + share.slices.reduce((n, slice) => n + sliceRecords(slice), 0), 0)
+
+/**
+ * Gathers the idle lanes' records into batches. A batch takes as much as it may from one lane before it touches the
+ * next: plenty means concurrency, scarcity means full batches. No timer, no clock: ask `deadline`, come back with `next(now)`.
+ */
+export class BatchAssembler {
+  readonly #limits: BatchLimits
+  /** Idle lanes with records. A lane enters at the end, so equal ages go round. */
+  readonly #ready = new Set<Lane>()
+
+  constructor(limits: BatchLimits) {
+    this.#limits = limits
+  }
+
+  /** The lane got records, or its batch is settled: it may take part again. */
+  offer(lane: Lane): void {
+    if (!lane.busy && !lane.closed && lane.records > 0) this.#ready.add(lane)
+  }
+
+  /** The lane has gone. */
+  withdraw(lane: Lane): void {
+    this.#ready.delete(lane)
+  }
+
+  /** The next batch that is due at `now`, its lanes marked busy; undefined when none is. `draining`: take what is there. */
+  next(now: number, draining = false): Batch | undefined {
+    const reason = this.#due(now, draining)
+    return reason === undefined ? undefined : this.#gather(reason)
+  }
+
+  /** When the window of the oldest waiting record ends; undefined when nothing waits. */
+  deadline(): number | undefined {
+    let oldest: number | undefined
+    for (const { oldestAt } of this.#ready) {
+      if (oldestAt !== undefined && (oldest === undefined || oldestAt < oldest)) oldest = oldestAt
+    }
+    return oldest === undefined ? undefined : oldest + this.#limits.windowMs
+  }
+
+  #due(now: number, draining: boolean): CloseReason | undefined {
+    let records = 0
+    let bytes = 0
+    for (const lane of this.#ready) {
+      records += lane.records
+      bytes += lane.bytes
+      if (records >= this.#limits.maxRecords) return 'count'
+      if (bytes >= this.#limits.maxBytes) return 'bytes'
+    }
+    if (records === 0) return undefined
+    if (draining) return 'drain'
+    const deadline = this.deadline()
+    return deadline !== undefined && now >= deadline ? 'window' : undefined
+  }
+
+  #gather(reason: CloseReason): Batch {
+    const shares: LaneShare[] = []
+    let records = 0
+    let bytes = 0
+    let openedAt = Number.POSITIVE_INFINITY
+    for (const lane of [...this.#ready].sort((a, b) => a.oldestAt! - b.oldestAt!)) {
+      if (records >= this.#limits.maxRecords || (shares.length > 0 && bytes >= this.#limits.maxBytes)) break
+      const arrivedAt = lane.oldestAt!
+      const slices = lane.take(this.#limits.maxRecords - records, this.#limits.maxBytes - bytes, shares.length === 0)
+      if (slices.length === 0) break
+      openedAt = Math.min(openedAt, arrivedAt)
+      for (const slice of slices) {
+        records += sliceRecords(slice)
+        bytes += slicePayloadBytes(slice)
+      }
+      lane.busy = true
+      this.#ready.delete(lane)
+      shares.push({ lane, slices })
+    }
+    return { shares, reason, openedAt }
+  }
+}

@@ -1,0 +1,120 @@
+import { type Slice, slicePayloadBytes, sliceRecords, type TopicPartition } from '../record.ts'
+
+interface Waiting {
+  slice: Slice
+  readonly arrivedAt: number
+}
+
+/**
+ * The unit of order inside a poller: its batches go out one at a time. A queue of slices, oldest first, with its
+ * bookkeeping; it neither knows the time nor decides anything.
+ *
+ * idle: takes part in the next batch · busy: a batch of it is out (in flight or waiting for its retry) ·
+ * closed: the partition has gone; what still comes back settles nothing.
+ */
+export class Lane implements TopicPartition {
+  readonly topic: string
+  readonly partition: number
+  #waiting: Waiting[] = []
+  #head = 0
+  #records = 0
+  #bytes = 0
+  busy = false
+  closed = false
+
+  constructor(topic: string, partition: number) {
+    this.topic = topic
+    this.partition = partition
+  }
+
+  /** Records that wait. */
+  get records(): number {
+    return this.#records
+  }
+
+  /** Payload bytes that wait. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** When the oldest waiting record arrived: the window of its batch began then (reference 3.3). */
+  get oldestAt(): number | undefined {
+    return this.#waiting[this.#head]?.arrivedAt
+  }
+
+  add(slice: Slice, now: number): void {
+    this.#waiting.push({ slice, arrivedAt: now })
+    this.#records += sliceRecords(slice)
+    this.#bytes += slicePayloadBytes(slice)
+  }
+
+  /** Takes slices from the head: at most `maxRecords` records and `maxBytes` bytes, but with `atLeastOne` a first record of any size. */
+  take(maxRecords: number, maxBytes: number, atLeastOne: boolean): Slice[] {
+    const taken: Slice[] = []
+    let records = 0
+    let bytes = 0
+    while (this.#head < this.#waiting.length && records < maxRecords) {
+      const first = this.#waiting[this.#head]!
+      const part = fitting(first.slice, maxRecords - records, maxBytes - bytes, atLeastOne && taken.length === 0)
+      if (part === undefined) break
+      taken.push(part)
+      records += sliceRecords(part)
+      bytes += slicePayloadBytes(part)
+      if (part.to < first.slice.to) {
+        first.slice = { block: first.slice.block, from: part.to, to: first.slice.to }
+        break
+      }
+      this.#head++
+    }
+    this.#forget()
+    this.#records -= records
+    this.#bytes -= bytes
+    return taken
+  }
+
+  /** Gives back what a batch could not hold, to the head, in its order. */
+  putBack(slices: readonly Slice[], arrivedAt: number): void {
+    this.#waiting.splice(0, this.#head, ...slices.map(slice => ({ slice, arrivedAt })))
+    this.#head = 0
+    for (const slice of slices) {
+      this.#records += sliceRecords(slice)
+      this.#bytes += slicePayloadBytes(slice)
+    }
+  }
+
+  /** Gives up everything that waits, and returns it so that its memory can be freed. */
+  clear(): Slice[] {
+    const rest = this.#waiting.slice(this.#head).map(waiting => waiting.slice)
+    this.#waiting = []
+    this.#head = 0
+    this.#records = 0
+    this.#bytes = 0
+    return rest
+  }
+
+  #forget(): void {
+    if (this.#head === this.#waiting.length) {
+      this.#waiting = []
+      this.#head = 0
+    } else if (this.#head > 64 && this.#head * 2 > this.#waiting.length) {
+      this.#waiting = this.#waiting.slice(this.#head)
+      this.#head = 0
+    }
+  }
+}
+
+/** The longest beginning of `slice` within the limits; a single record at least when `force`. */
+function fitting(slice: Slice, maxRecords: number, maxBytes: number, force: boolean): Slice | undefined {
+  const longest = Math.min(slice.to, slice.from + maxRecords)
+  const whole = longest === slice.to ? slice : { block: slice.block, from: slice.from, to: longest }
+  if (slicePayloadBytes(whole) <= maxBytes) return whole
+  let low = slice.from
+  let high = longest
+  while (low < high) {
+    const middle = (low + high + 1) >>> 1
+    if (slicePayloadBytes({ block: slice.block, from: slice.from, to: middle }) <= maxBytes) low = middle
+    else high = middle - 1
+  }
+  if (low === slice.from) return force ? { block: slice.block, from: slice.from, to: slice.from + 1 } : undefined
+  return { block: slice.block, from: slice.from, to: low }
+}

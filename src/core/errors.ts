@@ -1,0 +1,139 @@
+/**
+ * Every error that reaches a user, in one registry: its HTTP status, AWS's exception name, and a message that says what
+ * was given and what would do. `%s` are filled in order. Codes are never renamed or reused; docs/errors.md lists them all.
+ */
+const registry = {
+  MILL_MAPPING_NOT_FOUND: {
+    status: 404,
+    aws: 'ResourceNotFoundException',
+    message: 'The resource you requested does not exist.'
+  },
+  MILL_MAPPING_CONFLICT: {
+    status: 409,
+    aws: 'ResourceConflictException',
+    message:
+      'An event source mapping with event source ("%s"), function ("%s"), topics ("%s") already exists. Please update or delete the existing mapping with UUID %s'
+  },
+  MILL_GROUP_CONFLICT: {
+    status: 409,
+    aws: 'ResourceConflictException',
+    message: 'The consumer group ("%s") on event source ("%s") is already used by the event source mapping with UUID %s'
+  },
+  MILL_MAPPING_IN_USE: {
+    status: 400,
+    aws: 'ResourceInUseException',
+    message: 'Cannot %s the event source mapping because it is in use.'
+  },
+  MILL_EVENT_SOURCE_UNKNOWN: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: 'Unrecognized event source.'
+  },
+  MILL_CLUSTER_UNKNOWN: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: 'Cluster %s is not in the configuration: add it under "clusters" with its brokers.'
+  },
+  MILL_FUNCTION_NOT_FOUND: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: 'Function does not exist'
+  },
+  MILL_PARAMETER_MISSING: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: "Required '%s' parameter is missing."
+  },
+  MILL_PARAMETER_UNSUPPORTED: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: "Unsupported '%s' parameter for given event source mapping type"
+  },
+  MILL_PARAMETER_NOT_BUILT: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: 'Millrace does not support %s yet: remove it from the request.'
+  },
+  MILL_PARAMETER_INVALID: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: '%s'
+  },
+  MILL_CONSTRAINT: { status: 400, aws: 'ValidationException', message: '%s' },
+  MILL_BODY_NOT_JSON: {
+    status: 400,
+    aws: 'SerializationException',
+    message: 'Could not parse request body into json: %s'
+  },
+  MILL_BODY_TOO_LARGE: {
+    status: 413,
+    aws: 'RequestTooLargeException',
+    message: 'Request must be smaller than %s bytes for the %s operation'
+  },
+  MILL_ROUTE_UNKNOWN: {
+    status: 404,
+    aws: 'UnknownOperationException',
+    message: 'Millrace has no operation for %s %s.'
+  },
+  MILL_AUTH_MISSING: {
+    status: 403,
+    aws: 'MissingAuthenticationTokenException',
+    message: 'Missing Authentication Token'
+  },
+  MILL_AUTH_INCOMPLETE: { status: 403, aws: 'IncompleteSignatureException', message: '%s' },
+  MILL_AUTH_UNKNOWN_KEY: {
+    status: 403,
+    aws: 'UnrecognizedClientException',
+    message: 'The security token included in the request is invalid.'
+  },
+  MILL_AUTH_SIGNATURE: {
+    status: 403,
+    aws: 'InvalidSignatureException',
+    message:
+      'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.'
+  },
+  MILL_AUTH_EXPIRED: { status: 403, aws: 'InvalidSignatureException', message: 'Signature expired: %s' },
+  MILL_AUTH_DENIED: {
+    status: 403,
+    aws: 'AccessDeniedException',
+    message: 'Access key %s has %s access and may not perform lambda:%s.'
+  },
+  MILL_STORE_UNAVAILABLE: { status: 503, aws: 'ServiceException', message: 'The mapping store cannot be used: %s' },
+  MILL_INTERNAL: { status: 500, aws: 'ServiceException', message: 'An internal error occurred. See the log entry %s.' },
+
+  MILL_CONFIG_FILE_MISSING: { status: 0, aws: '', message: 'Configuration file %s does not exist.' },
+  MILL_CONFIG_UNREADABLE: { status: 0, aws: '', message: 'Configuration file %s cannot be read: %s' },
+  MILL_CONFIG_KEY_UNKNOWN: { status: 0, aws: '', message: 'Unknown key %s in %s%s' },
+  MILL_CONFIG_VALUE: { status: 0, aws: '', message: '%s must be %s, got %s (from %s).' },
+  MILL_LISTEN: { status: 0, aws: '', message: 'Cannot listen on %s (%s): %s' },
+  MILL_DATA_DIR: { status: 0, aws: '', message: 'The data directory %s cannot be used: %s' },
+  MILL_STORE_SCHEMA: {
+    status: 0,
+    aws: '',
+    message: 'The store %s has schema version %s, newer than %s that this Millrace knows: run a newer Millrace.'
+  },
+  MILL_CREDENTIALS: { status: 0, aws: '', message: 'The credentials file %s cannot be used: %s' }
+} as const satisfies Record<string, { readonly status: number; readonly aws: string; readonly message: string }>
+
+export type ErrorCode = keyof typeof registry
+export const errorCodes = Object.keys(registry) as ErrorCode[]
+
+/** An error with a code of the registry. `status` and `aws` are 0 and '' where it never leaves over HTTP. */
+export class MillraceError extends Error {
+  readonly code: ErrorCode
+  readonly status: number
+  /** AWS's exception name, as sent in `x-amzn-ErrorType`. */
+  readonly aws: string
+
+  constructor(code: ErrorCode, values: readonly (string | number)[] = [], options?: ErrorOptions) {
+    let at = 0
+    super(
+      registry[code].message.replaceAll('%s', () => String(values[at++] ?? '')),
+      options
+    )
+    this.name = 'MillraceError'
+    this.code = code
+    this.status = registry[code].status
+    this.aws = registry[code].aws
+  }
+}

@@ -1,0 +1,102 @@
+/** Kafka's names for where a record's timestamp comes from, as the event carries them (reference 2.3). */
+export type TimestampType = 'CREATE_TIME' | 'LOG_APPEND_TIME'
+
+export interface TopicPartition {
+  readonly topic: string
+  readonly partition: number
+}
+
+/** Columns of `Block.positions`: one row of `stride` byte positions a record. */
+export const column = { keyStart: 0, keyEnd: 1, valueStart: 2, valueEnd: 3, headers: 4, end: 5, stride: 6 } as const
+
+export interface BlockFields extends TopicPartition {
+  /** Keys, values and headers lie in here, as Kafka's record format v2 has them, inflated. */
+  readonly bytes: Buffer
+  readonly count: number
+  /** Ascending, not necessarily contiguous. Exact up to 2^53. */
+  readonly offsets: Float64Array
+  /** Milliseconds. */
+  readonly timestamps: Float64Array
+  readonly timestampType: TimestampType
+  /** `column.stride` positions a record. A null key or value starts at -1. `headers` points at the header count (varint). */
+  readonly positions: Int32Array
+  /** One past the last offset this block accounts for; control records and holes left by compaction included. */
+  readonly nextOffset: number
+  readonly leaderEpoch: number
+}
+
+/**
+ * A fetched record batch, decoded into one Buffer and columns: records travel as blocks, not objects.
+ * It keeps its bytes until every record is finished, because retries and destinations read them again.
+ */
+export class Block implements BlockFields {
+  readonly topic: string
+  readonly partition: number
+  readonly bytes: Buffer
+  readonly count: number
+  readonly offsets: Float64Array
+  readonly timestamps: Float64Array
+  readonly timestampType: TimestampType
+  readonly positions: Int32Array
+  readonly nextOffset: number
+  readonly leaderEpoch: number
+  #unfinished: number
+  readonly #release: () => void
+
+  /** `release` is called once, when the last record is finished: the bytes may then be used again. */
+  constructor(fields: BlockFields, release: () => void) {
+    this.topic = fields.topic
+    this.partition = fields.partition
+    this.bytes = fields.bytes
+    this.count = fields.count
+    this.offsets = fields.offsets
+    this.timestamps = fields.timestamps
+    this.timestampType = fields.timestampType
+    this.positions = fields.positions
+    this.nextOffset = fields.nextOffset
+    this.leaderEpoch = fields.leaderEpoch
+    this.#unfinished = fields.count
+    this.#release = release
+  }
+
+  /** `records` more of this block are settled, filtered out, discarded or given up. */
+  finish(records: number): void {
+    if (records <= 0) return
+    this.#unfinished -= records
+    if (this.#unfinished < 0)
+      throw new Error(`block ${this.topic}-${this.partition} finished more often than it has records`)
+    if (this.#unfinished === 0) this.#release()
+  }
+
+  get finished(): boolean {
+    return this.#unfinished === 0
+  }
+}
+
+/** The records `from` (included) to `to` (excluded) of a block. */
+export interface Slice {
+  readonly block: Block
+  readonly from: number
+  readonly to: number
+}
+
+export const sliceRecords = (slice: Slice): number => slice.to - slice.from
+
+/** First offset of a slice, and one past its last: up to the next record of the block, so that holes belong to somebody. */
+export function sliceOffsets(slice: Slice): { first: number; next: number } {
+  const { block, from, to } = slice
+  return { first: block.offsets[from]!, next: to < block.count ? block.offsets[to]! : block.nextOffset }
+}
+
+/** Payload bytes of a slice as Kafka stores them: what the memory budget counts. */
+export function slicePayloadBytes(slice: Slice): number {
+  const { positions } = slice.block
+  if (slice.to <= slice.from) return 0
+  const start = slice.from === 0 ? firstByte(positions) : positions[(slice.from - 1) * column.stride + column.end]!
+  return positions[(slice.to - 1) * column.stride + column.end]! - start
+}
+
+function firstByte(positions: Int32Array): number {
+  const key = positions[column.keyStart]!
+  return key >= 0 ? key : positions[column.keyEnd]!
+}

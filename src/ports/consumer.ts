@@ -1,0 +1,68 @@
+import type { StartingPosition } from '../core/mapping/mapping.ts'
+import type { Block, TopicPartition } from '../core/record.ts'
+
+/** How to reach a cluster. Plain data: it crosses to a poller's thread. */
+export interface ClusterAddress {
+  readonly bootstrapServers: readonly string[]
+}
+
+export interface ConsumerOptions {
+  readonly cluster: ClusterAddress
+  readonly topic: string
+  readonly groupId: string
+  readonly clientId: string
+  readonly startingPosition: StartingPosition
+  /** How long a rebalance waits for the batches in flight of partitions that go. */
+  readonly drainMs: number
+}
+
+/** A partition that is now ours. */
+export interface AssignedPartition extends TopicPartition {
+  /** Where to begin: the committed offset, or what the starting position says. */
+  readonly startOffset: number
+  /** The group had no committed offset: `startOffset` follows from the starting position. */
+  readonly fresh: boolean
+}
+
+/** Why reading does not go on, in terms of the user's world; healed when `undefined` is reported. */
+export interface ConsumerProblem {
+  readonly kind:
+    'connection' | 'authentication' | 'authorization' | 'unknown-topic' | 'offset-out-of-range' | 'corrupt' | 'internal'
+  readonly message: string
+}
+
+/** What the poller answers to Kafka's side. All on one thread; no call overlaps itself for the same partition. */
+export interface ConsumerListener {
+  assigned(partitions: readonly AssignedPartition[]): void
+  /** Resolves when nothing of these partitions is in flight and what can be committed is: only then are they given up. */
+  revoked(partitions: readonly TopicPartition[]): Promise<void>
+  /** They have gone already: no commit, no new call, late answers settle nothing. */
+  lost(partitions: readonly TopicPartition[]): void
+  /** Blocks arrive ascending per partition. The listener finishes every record of it, whatever happens. */
+  fetched(block: Block): void
+  /** Nothing to deliver below `nextOffset` (control records, filtered transactions). */
+  skipped(partition: TopicPartition, nextOffset: number): void
+  /** The log no longer has `from`: reading goes on at `to` by the policy of the starting position. Reported once. */
+  jumped(partition: TopicPartition, from: number, to: number): void
+  /** May the next fetch ask for this partition? Asked before each fetch. */
+  wants(partition: TopicPartition): boolean
+  /** Whole consumer (undefined: it is well again). */
+  problem(problem: ConsumerProblem | undefined): void
+}
+
+export interface CommitOffset extends TopicPartition {
+  readonly offset: number
+  readonly metadata?: string
+}
+
+/** A member of a consumer group, with fetching and commits. Reconnects and rejoins for ever by itself until stopped. */
+export interface Consumer {
+  /** Returns at once; what happens is told to the listener. */
+  start(listener: ConsumerListener): void
+  /** Commits as the present owner; rejects when it was not taken (`lost` or a later commit decides what follows). */
+  commit(offsets: readonly CommitOffset[]): Promise<void>
+  /** A partition that was refused by `wants` is wanted again. */
+  resume(): void
+  /** Revokes everything (`listener.revoked`), leaves the group, closes connections. */
+  stop(): Promise<void>
+}

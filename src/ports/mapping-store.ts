@@ -1,0 +1,42 @@
+import type { Mapping, MappingSpec } from '../core/mapping/mapping.ts'
+
+export interface MappingFilter {
+  /** Exact FunctionArn, qualifier included. */
+  readonly functionArn?: string
+  /** Exact ARN of an MSK source. */
+  readonly eventSourceArn?: string
+}
+
+export interface MappingPage {
+  readonly mappings: readonly Mapping[]
+  /** Opaque: give it back to go on; absent on the last page. */
+  readonly next?: string
+}
+
+/** Changes to a stored mapping. Members left out stay. */
+export interface MappingChange {
+  /** Given: `specVersion` grows. */
+  readonly spec?: MappingSpec
+  readonly state?: Mapping['state']
+  readonly stateTransitionReason?: string
+  readonly lastProcessingResult?: string
+  readonly lastModifiedMs?: number
+}
+
+/**
+ * Where mappings live; the only meeting point of API and fleet. Fit for many processes: every write names the version
+ * it read, and changes are announced. All methods reject with `MILL_STORE_UNAVAILABLE` when the store cannot be used.
+ */
+export interface MappingStore extends AsyncDisposable {
+  /** Keeps a new mapping. The store decides races: `MILL_MAPPING_CONFLICT` (same function, topic and a common source), `MILL_GROUP_CONFLICT`. */
+  insert(mapping: Mapping): Promise<void>
+  get(uuid: string): Promise<Mapping | undefined>
+  /** In the order of creation; at most `limit` (1 to 10,000). */
+  list(filter: MappingFilter, limit: number, after?: string): Promise<MappingPage>
+  /** Compare and set: the mapping as it is now, or undefined when `version` is not the present one (or it has gone). */
+  update(uuid: string, version: number, change: MappingChange): Promise<Mapping | undefined>
+  /** True when it was removed at that version. */
+  remove(uuid: string, version: number): Promise<boolean>
+  /** Calls `listener` after each change with the mapping's UUID; returns how to stop. */
+  watch(listener: (uuid: string) => void): () => void
+}

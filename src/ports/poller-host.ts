@@ -1,0 +1,35 @@
+import type { MappingSpec } from '../core/mapping/mapping.ts'
+import type { ClusterAddress } from './consumer.ts'
+import type { FunctionTarget } from './functions.ts'
+
+/** All a poller needs to know. Plain data: it crosses to a poller's thread. */
+export interface PollerAssignment {
+  readonly mapping: string
+  readonly specVersion: number
+  readonly spec: MappingSpec
+  readonly cluster: ClusterAddress
+  /** `bootstrapServers` of the event: the endpoints in use, comma-joined. */
+  readonly bootstrapServers: string
+  readonly target: FunctionTarget
+  /** Fetched and unfinished bytes this poller may hold. */
+  readonly budgetBytes: number
+}
+
+export type PollerReport =
+  /** It takes part in the group (assigned or waiting for partitions). */
+  | { readonly kind: 'running' }
+  /** Text of LastProcessingResult, and AWS's code for StateTransitionReason when the source is at fault. */
+  | { readonly kind: 'result'; readonly text: string; readonly reason?: string }
+  /** It ended without being asked to; the fleet starts another. */
+  | { readonly kind: 'failed'; readonly message: string }
+
+export interface PollerHandle {
+  /** Finishes and commits what is in flight within `graceMs`, leaves the group. Safe twice. */
+  stop(graceMs: number): Promise<void>
+}
+
+/** Where pollers run: worker threads, shared by all mappings. */
+export interface PollerHost {
+  open(assignment: PollerAssignment, report: (report: PollerReport) => void): PollerHandle
+  close(): Promise<void>
+}
