@@ -1,0 +1,75 @@
+/** Everything the program was told, checked and with defaults filled in. Plain data: composition reads it, nobody writes. */
+export interface Config {
+  /** The AWS Lambda API. Port 0: any free one. */
+  readonly listen: Address
+  /** Health, metrics, console. Port 0: any free one. */
+  readonly adminListen: Address
+  /** Absolute path; made when it does not exist. */
+  readonly dataDir: string
+  readonly store: { readonly kind: 'sqlite' }
+  /** Of the ARNs Millrace makes. */
+  readonly region: string
+  /** Twelve digits. */
+  readonly accountId: string
+  readonly strictAws: boolean
+  /** Fetched and unfinished records of the whole process. */
+  readonly memoryBudgetMiB: number
+  /** Data-plane threads; `auto` is already the number of cores. */
+  readonly workers: number
+  /** Empty: `serve` makes a key of its own. */
+  readonly credentials: readonly Credential[]
+  /** By bare function name. */
+  readonly functions: Readonly<Record<string, FunctionConfig>>
+  /** By MSK ARN. */
+  readonly clusters: Readonly<Record<string, ClusterConfig>>
+  readonly logLevel: LogLevel
+  /** How long a stop waits for batches in flight. */
+  readonly graceMs: number
+  /** Absolute path relative handlers start from: the configuration file's directory, else the working directory. */
+  readonly baseDir: string
+}
+
+export interface Address {
+  /** Name or IP address, IPv6 without brackets. */
+  readonly host: string
+  readonly port: number
+}
+
+export interface Credential {
+  readonly accessKeyId: string
+  readonly secretAccessKey: string
+  readonly access: 'read' | 'write'
+}
+
+export type FunctionConfig = HttpFunctionConfig | HandlerFunctionConfig
+
+/** A function behind an HTTP endpoint. */
+export interface HttpFunctionConfig {
+  readonly kind: 'http'
+  /** Absolute http or https URL. */
+  readonly url: string
+  readonly timeoutSeconds: number
+  /** Sent with every call; may hold a secret, so never logged. */
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** A Node handler that Millrace runs in child processes. */
+export interface HandlerFunctionConfig {
+  readonly kind: 'handler'
+  /** `path/to/file.export` as written; relative to `Config.baseDir`. */
+  readonly handler: string
+  readonly timeoutSeconds: number
+  /** Most child processes at a time. */
+  readonly concurrency: number
+  /** Added to the child's environment. */
+  readonly environment: Readonly<Record<string, string>>
+  readonly memoryMiB: number
+}
+
+export interface ClusterConfig {
+  /** `host:port` of brokers that take plaintext connections. */
+  readonly plaintext: readonly string[]
+}
+
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
+export type LogLevel = (typeof logLevels)[number]

@@ -1,0 +1,35 @@
+import type { Writable } from 'node:stream'
+
+/** What one command may touch of the process it runs in, so that tests can stand in for it. */
+export interface Io {
+  /** Data: what a script would read. */
+  readonly stdout: Writable
+  /** Talk: progress, log, errors. */
+  readonly stderr: Writable
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Absolute. */
+  readonly cwd: string
+  /**
+   * Fires on the first SIGINT or SIGTERM, whose name is its `reason`: stop taking work and end within the grace. Whoever
+   * heeds it resolves with its own exit code; a second signal ends the process without asking.
+   */
+  readonly stop: AbortSignal
+  /** Columns of the terminal on stdout; undefined when stdout is no terminal. */
+  readonly columns: number | undefined
+  /** False when stdout is no terminal, or under `NO_COLOR`. */
+  readonly colour: boolean
+}
+
+/** The program's promises to scripts. */
+export const exitCodes = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  notFound: 3,
+  notAllowed: 4,
+  /** 128 + SIGINT, as shells say it. */
+  interrupted: 130,
+  /** 128 + SIGTERM. */
+  terminated: 143
+} as const
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
