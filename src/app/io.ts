@@ -19,17 +19,3 @@ export interface Io {
   /** False when stdout is no terminal, or under `NO_COLOR`. */
   readonly colour: boolean
 }
-
-/** The program's promises to scripts. */
-export const exitCodes = {
-  ok: 0,
-  failure: 1,
-  usage: 2,
-  notFound: 3,
-  notAllowed: 4,
-  /** 128 + SIGINT, as shells say it. */
-  interrupted: 130,
-  /** 128 + SIGTERM. */
-  terminated: 143
-} as const
-export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]

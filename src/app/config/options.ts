@@ -1,0 +1,109 @@
+import { logLevels } from './shape.ts'
+
+/** How a value is written, and what is checked of it. */
+export type OptionType =
+  | { readonly kind: 'address' }
+  | { readonly kind: 'path' }
+  | { readonly kind: 'int'; readonly min: number; readonly max: number }
+  | { readonly kind: 'int-or-auto'; readonly min: number; readonly max: number }
+  | { readonly kind: 'boolean' }
+  | { readonly kind: 'choice'; readonly values: readonly string[] }
+  /** `wanted` ends the sentence "… must be …". */
+  | { readonly kind: 'pattern'; readonly pattern: RegExp; readonly wanted: string }
+  | { readonly kind: 'store' }
+
+/** One option that is a single value. Parser, command-line help and the reference page read this and nothing else. */
+export interface Option {
+  readonly type: OptionType
+  readonly default: string | number | boolean
+  /** Environment variables, the stronger first. An empty one counts as not set, as in AWS's own tools. */
+  readonly env: readonly string[]
+  /** Absent: not on the command line. */
+  readonly flag?: { readonly name: string; readonly value: string }
+  readonly doc: string
+}
+
+/** Keys as in `millrace.yaml`. */
+export const options = {
+  listen: {
+    type: { kind: 'address' },
+    default: '127.0.0.1:4577',
+    env: ['MILLRACE_LISTEN'],
+    flag: { name: '--listen', value: 'HOST:PORT' },
+    doc: 'Where the AWS Lambda API answers.'
+  },
+  adminListen: {
+    type: { kind: 'address' },
+    default: '127.0.0.1:4578',
+    env: ['MILLRACE_ADMIN_LISTEN'],
+    flag: { name: '--admin-listen', value: 'HOST:PORT' },
+    doc: 'Where health and other endpoints for operators answer.'
+  },
+  dataDir: {
+    type: { kind: 'path' },
+    default: '.millrace',
+    env: ['MILLRACE_DATA_DIR'],
+    flag: { name: '--data-dir', value: 'DIR' },
+    doc: 'Mappings and the generated access key are kept here.'
+  },
+  store: {
+    type: { kind: 'store' },
+    default: 'sqlite',
+    env: ['MILLRACE_STORE'],
+    doc: 'What keeps the mappings: sqlite, a file in the data directory.'
+  },
+  region: {
+    type: { kind: 'pattern', pattern: /^[a-z]{2,}(-[a-z]+)+-\d+$/, wanted: 'an AWS region such as us-east-1' },
+    default: 'us-east-1',
+    env: ['AWS_REGION', 'AWS_DEFAULT_REGION'],
+    doc: 'Region in the ARNs that Millrace makes.'
+  },
+  accountId: {
+    type: { kind: 'pattern', pattern: /^\d{12}$/, wanted: 'twelve digits in quotes' },
+    default: '000000000000',
+    env: ['MILLRACE_ACCOUNT_ID'],
+    doc: 'Account in the ARNs that Millrace makes.'
+  },
+  strictAws: {
+    type: { kind: 'boolean' },
+    default: false,
+    env: ['MILLRACE_STRICT_AWS'],
+    doc: 'Refuse whatever AWS refuses, and offer nothing beyond it.'
+  },
+  memoryBudgetMiB: {
+    type: { kind: 'int', min: 16, max: 1_048_576 },
+    default: 256,
+    env: ['MILLRACE_MEMORY_BUDGET_MIB'],
+    doc: 'Fetched and unfinished records of the whole process, in MiB.'
+  },
+  workers: {
+    type: { kind: 'int-or-auto', min: 1, max: 256 },
+    default: 'auto',
+    env: ['MILLRACE_WORKERS'],
+    flag: { name: '--workers', value: 'N' },
+    doc: 'Threads that move records; auto: as many as cores.'
+  },
+  logLevel: {
+    type: { kind: 'choice', values: logLevels },
+    default: 'info',
+    env: ['MILLRACE_LOG_LEVEL'],
+    flag: { name: '--log-level', value: 'LEVEL' },
+    doc: 'The least that is logged.'
+  },
+  graceSeconds: {
+    type: { kind: 'int', min: 0, max: 900 },
+    default: 30,
+    env: ['MILLRACE_GRACE_SECONDS'],
+    flag: { name: '--grace', value: 'SECONDS' },
+    doc: 'How long a stop waits for batches in flight.'
+  }
+} as const satisfies Record<string, Option>
+
+export type OptionKey = keyof typeof options
+export const optionKeys = Object.keys(options) as OptionKey[]
+
+/** Environment variables that are no option but are read. */
+export const otherEnvironment = ['MILLRACE_CONFIG'] as const
+
+/** Keys of `millrace.yaml` that hold more than one value; `sections.ts` reads them. */
+export const sectionKeys = ['credentials', 'functions', 'clusters', 'secrets'] as const

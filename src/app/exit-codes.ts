@@ -1,0 +1,25 @@
+import { MillraceError } from '../core/errors.ts'
+
+/** The program's promises to scripts. */
+export const exitCodes = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  notFound: 3,
+  notAllowed: 4,
+  /** 128 + SIGINT, as shells say it. */
+  interrupted: 130,
+  /** 128 + SIGTERM. */
+  terminated: 143
+} as const
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+/** How a command that ended with `error` exits. A configuration that cannot be used is a usage error. */
+export function exitCodeOf(error: unknown): ExitCode {
+  if (!(error instanceof MillraceError)) return exitCodes.failure
+  if (error.code.startsWith('MILL_CONFIG_')) return exitCodes.usage
+  if (error.status === 404) return exitCodes.notFound
+  if (error.status === 403) return exitCodes.notAllowed
+  return exitCodes.failure
+}
