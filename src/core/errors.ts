@@ -59,12 +59,37 @@ const registry = {
     aws: 'InvalidParameterValueException',
     message: '%s'
   },
+  MILL_DESTINATION_UNSUPPORTED: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: 'Unsupported DestinationConfig parameter for given event source mapping type.'
+  },
+  MILL_FUNCTION_TIMEOUT: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: 'The timeout of function %s is %s s: a function of a Kafka event source may run for at most %s s.'
+  },
+  MILL_FUNCTION_UNKNOWN: { status: 404, aws: 'ResourceNotFoundException', message: 'Function not found: %s' },
+  MILL_TAG_TARGET_UNKNOWN: {
+    status: 404,
+    aws: 'ResourceNotFoundException',
+    message: 'Event source mapping not found: %s'
+  },
+  MILL_TAGS_TOO_MANY: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: 'Number of tags exceeds resource tag limit.'
+  },
+  MILL_INVOKE_THROTTLED: { status: 429, aws: 'TooManyRequestsException', message: 'Rate Exceeded. %s' },
+  MILL_INVOKE_FAILED: { status: 500, aws: 'ServiceException', message: 'Function %s could not be called: %s' },
   MILL_CONSTRAINT: { status: 400, aws: 'ValidationException', message: '%s' },
   MILL_BODY_NOT_JSON: {
     status: 400,
     aws: 'SerializationException',
     message: 'Could not parse request body into json: %s'
   },
+  MILL_BODY_TYPE: { status: 400, aws: 'SerializationException', message: '%s must be %s, got %s.' },
+  MILL_REQUEST_MALFORMED: { status: 400, aws: 'InvalidRequestException', message: 'Malformed request: %s' },
   MILL_BODY_TOO_LARGE: {
     status: 413,
     aws: 'RequestTooLargeException',
@@ -105,12 +130,29 @@ const registry = {
   MILL_CONFIG_UNREADABLE: { status: 0, aws: '', message: 'Configuration file %s cannot be read: %s' },
   MILL_CONFIG_KEY_UNKNOWN: { status: 0, aws: '', message: 'Unknown key %s in %s%s' },
   MILL_CONFIG_VALUE: { status: 0, aws: '', message: '%s must be %s, got %s (from %s).' },
+  MILL_CONFIG_NOT_BUILT: { status: 0, aws: '', message: '%s is not built yet: %s (from %s).' },
   MILL_LISTEN: { status: 0, aws: '', message: 'Cannot listen on %s (%s): %s' },
   MILL_DATA_DIR: { status: 0, aws: '', message: 'The data directory %s cannot be used: %s' },
   MILL_STORE_SCHEMA: {
     status: 0,
     aws: '',
     message: 'The store %s has schema version %s, newer than %s that this Millrace knows: run a newer Millrace.'
+  },
+  MILL_STORE_DAMAGED: {
+    status: 0,
+    aws: '',
+    message:
+      'The store %s is damaged (%s): stop Millrace, move the file and those beside it ending in -wal and -shm away, start again and create the mappings anew with their consumer groups; committed offsets are in Kafka and stay.'
+  },
+  MILL_STORE_FOREIGN: {
+    status: 0,
+    aws: '',
+    message: 'The file %s is a database of another program: name another data directory.'
+  },
+  MILL_STORE_IN_USE: {
+    status: 0,
+    aws: '',
+    message: 'The store %s is in use by another process: stop the other Millrace, or name another data directory.'
   },
   MILL_CREDENTIALS: { status: 0, aws: '', message: 'The credentials file %s cannot be used: %s' }
 } as const satisfies Record<string, { readonly status: number; readonly aws: string; readonly message: string }>

@@ -1,20 +1,9 @@
 import { logLevels } from './shape.ts'
-
-/** How a value is written, and what is checked of it. */
-export type OptionType =
-  | { readonly kind: 'address' }
-  | { readonly kind: 'path' }
-  | { readonly kind: 'int'; readonly min: number; readonly max: number }
-  | { readonly kind: 'int-or-auto'; readonly min: number; readonly max: number }
-  | { readonly kind: 'boolean' }
-  | { readonly kind: 'choice'; readonly values: readonly string[] }
-  /** `wanted` ends the sentence "… must be …". */
-  | { readonly kind: 'pattern'; readonly pattern: RegExp; readonly wanted: string }
-  | { readonly kind: 'store' }
+import type { ValueType } from './value.ts'
 
 /** One option that is a single value. Parser, command-line help and the reference page read this and nothing else. */
 export interface Option {
-  readonly type: OptionType
+  readonly type: ValueType
   readonly default: string | number | boolean
   /** Environment variables, the stronger first. An empty one counts as not set, as in AWS's own tools. */
   readonly env: readonly string[]
@@ -101,9 +90,3 @@ export const options = {
 
 export type OptionKey = keyof typeof options
 export const optionKeys = Object.keys(options) as OptionKey[]
-
-/** Environment variables that are no option but are read. */
-export const otherEnvironment = ['MILLRACE_CONFIG'] as const
-
-/** Keys of `millrace.yaml` that hold more than one value; `sections.ts` reads them. */
-export const sectionKeys = ['credentials', 'functions', 'clusters', 'secrets'] as const

@@ -1,0 +1,89 @@
+import type { LoadedConfig } from '../config.ts'
+import { optionKeys, type OptionKey } from './options.ts'
+import type { Config, FunctionConfig } from './shape.ts'
+import { sourceText } from './source.ts'
+import { addressText } from './value.ts'
+
+const masked = '****'
+
+/** What is in force and where each value came from; secrets masked. The text is YAML that could be a configuration file. */
+export async function printConfig(loaded: LoadedConfig, output: 'text' | 'json'): Promise<string> {
+  const rows = [...optionRows(loaded), ...sectionRows(loaded)]
+  if (output === 'json') {
+    return `${JSON.stringify(Object.fromEntries(rows.map(({ key, ...row }) => [key, row])), undefined, 2)}\n`
+  }
+  const { stringify } = await import('yaml')
+  return rows.map(({ key, value, from }) => withComment(stringify({ [key]: value }, { lineWidth: 0 }), from)).join('')
+}
+
+interface Row {
+  readonly key: string
+  readonly value: unknown
+  readonly from: string
+}
+
+function optionRows({ config, given }: LoadedConfig): Row[] {
+  const inForce: Readonly<Record<OptionKey, unknown>> = {
+    ...config,
+    listen: addressText(config.listen),
+    adminListen: addressText(config.adminListen),
+    store: config.store.kind,
+    graceSeconds: config.graceMs / 1000
+  }
+  return optionKeys.map(key => {
+    const { value, source } = given[key]
+    return { key, value: inForce[key], from: value === 'auto' ? `${sourceText(source)}: auto` : sourceText(source) }
+  })
+}
+
+function sectionRows({ config, file }: LoadedConfig): Row[] {
+  const from = (entries: number) => (entries === 0 || file === undefined ? 'default' : file)
+  return [
+    {
+      key: 'credentials',
+      value: config.credentials.map(credential => ({ ...credential, secretAccessKey: masked })),
+      from: from(config.credentials.length)
+    },
+    {
+      key: 'functions',
+      value: mapValues(config.functions, maskFunction),
+      from: from(Object.keys(config.functions).length)
+    },
+    {
+      key: 'clusters',
+      value: mapValues(config.clusters, cluster => cluster),
+      from: from(Object.keys(config.clusters).length)
+    }
+  ]
+}
+
+/** As `millrace.yaml` writes it. Any header, variable or query value may be a secret, whatever its name. */
+function maskFunction(fn: Config['functions'][string]): Readonly<Record<string, unknown>> {
+  switch (fn.kind) {
+    case 'http':
+      return { http: maskUrl(fn.url), timeoutSeconds: fn.timeoutSeconds, headers: mapValues(fn.headers, () => masked) }
+    case 'handler':
+      return {
+        handler: fn.handler,
+        timeoutSeconds: fn.timeoutSeconds,
+        concurrency: fn.concurrency,
+        environment: mapValues(fn.environment, () => masked),
+        memoryMiB: fn.memoryMiB
+      }
+    default:
+      throw new Error(`unknown function ${(fn satisfies never as FunctionConfig).kind}`)
+  }
+}
+
+export function maskUrl(href: string): string {
+  return href.replace(/([?&][^=&#]*=)[^&#]*/g, `$1${masked}`)
+}
+
+const mapValues = <V, R>(values: Readonly<Record<string, V>>, map: (value: V) => R): Record<string, R> =>
+  Object.fromEntries(Object.entries(values).map(([key, value]) => [key, map(value)]))
+
+/** Puts where a value came from behind its first line. */
+function withComment(yaml: string, from: string): string {
+  const end = yaml.indexOf('\n')
+  return `${yaml.slice(0, end).padEnd(40)} # ${from}${yaml.slice(end)}`
+}
