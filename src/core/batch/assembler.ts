@@ -2,7 +2,7 @@ import { type Slice, slicePayloadBytes, sliceRecords } from '../record.ts'
 import type { Lane } from './lane.ts'
 
 /** Why a batch closed; a metric label. */
-export type CloseReason = 'count' | 'bytes' | 'window' | 'drain'
+export type CloseReason = 'count' | 'bytes' | 'window' | 'memory'
 
 export interface BatchLimits {
   /** BatchSize, 1 to 10,000. */
@@ -45,7 +45,7 @@ export class BatchAssembler {
 
   /** The lane got records, or its batch is settled: it may take part again. */
   offer(lane: Lane): void {
-    if (!lane.busy && !lane.closed && lane.records > 0) this.#ready.add(lane)
+    if (!lane.busy && !lane.leaving && lane.records > 0) this.#ready.add(lane)
   }
 
   /** The lane has gone. */
@@ -53,9 +53,9 @@ export class BatchAssembler {
     this.#ready.delete(lane)
   }
 
-  /** The next batch that is due at `now`, its lanes marked busy; undefined when none is. `draining`: take what is there. */
-  next(now: number, draining = false): Batch | undefined {
-    const reason = this.#due(now, draining)
+  /** The next batch that is due at `now`, its lanes marked busy; undefined when none is. `short`: memory is, so take what is there. */
+  next(now: number, short = false): Batch | undefined {
+    const reason = this.#due(now, short)
     return reason === undefined ? undefined : this.#gather(reason)
   }
 
@@ -68,7 +68,7 @@ export class BatchAssembler {
     return oldest === undefined ? undefined : oldest + this.#limits.windowMs
   }
 
-  #due(now: number, draining: boolean): CloseReason | undefined {
+  #due(now: number, short: boolean): CloseReason | undefined {
     let records = 0
     let bytes = 0
     for (const lane of this.#ready) {
@@ -78,9 +78,9 @@ export class BatchAssembler {
       if (bytes >= this.#limits.maxBytes) return 'bytes'
     }
     if (records === 0) return undefined
-    if (draining) return 'drain'
     const deadline = this.deadline()
-    return deadline !== undefined && now >= deadline ? 'window' : undefined
+    if (deadline !== undefined && now >= deadline) return 'window'
+    return short ? 'memory' : undefined
   }
 
   #gather(reason: CloseReason): Batch {

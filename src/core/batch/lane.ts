@@ -10,6 +10,7 @@ interface Waiting {
  * bookkeeping; it neither knows the time nor decides anything.
  *
  * idle: takes part in the next batch · busy: a batch of it is out (in flight or waiting for its retry) ·
+ * leaving: the partition goes; the batch in flight may still settle, nothing new is sent ·
  * closed: the partition has gone; what still comes back settles nothing.
  */
 export class Lane implements TopicPartition {
@@ -20,6 +21,7 @@ export class Lane implements TopicPartition {
   #records = 0
   #bytes = 0
   busy = false
+  leaving = false
   closed = false
 
   constructor(topic: string, partition: number) {

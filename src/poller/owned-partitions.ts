@@ -1,0 +1,135 @@
+import { Lane } from '../core/batch/lane.ts'
+import { OffsetLedger } from '../core/offsets/ledger.ts'
+import {
+  type Block,
+  type Slice,
+  sliceOffsets,
+  slicePayloadBytes,
+  sliceRecords,
+  type TopicPartition
+} from '../core/record.ts'
+import type { AssignedPartition } from '../ports/consumer.ts'
+
+/** What a record costs beside its payload: its row of positions, offset and timestamp. */
+const rowBytes = 40
+/** A partition may hold this much however small its share of the budget is: a fetch brings about as much. */
+const leastShareBytes = 1024 * 1024
+
+const heldBytesOf = (slice: Slice): number => slicePayloadBytes(slice) + sliceRecords(slice) * rowBytes
+const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}-${partition}`
+
+/** A partition that is ours: its queue, what it owes, and what it holds in memory. */
+export class OwnedPartition implements TopicPartition {
+  readonly topic: string
+  readonly partition: number
+  readonly lane: Lane
+  readonly ledger: OffsetLedger
+  /** What Kafka has accepted, so that a commit is sent only when it says something new. */
+  committed: number
+  /** Fetched and unfinished. */
+  heldBytes = 0
+
+  constructor({ topic, partition, startOffset }: AssignedPartition) {
+    this.topic = topic
+    this.partition = partition
+    this.lane = new Lane(topic, partition)
+    this.ledger = new OffsetLedger(startOffset)
+    this.committed = startOffset
+  }
+
+  receive(block: Block, now: number): void {
+    const slice = { block, from: 0, to: block.count }
+    this.ledger.fetched(block.offsets[0]!, block.nextOffset)
+    this.heldBytes += heldBytesOf(slice)
+    this.lane.add(slice, now)
+  }
+
+  /** Done with a slice for good: it may be committed past, and its memory used again. */
+  settle(slice: Slice): void {
+    if (!this.lane.closed) {
+      const { first, next } = sliceOffsets(slice)
+      this.ledger.settled(first, next)
+    }
+    this.forget(slice)
+  }
+
+  /** The slice is not ours to finish any more: only its memory is freed. */
+  forget(slice: Slice): void {
+    this.heldBytes -= heldBytesOf(slice)
+    slice.block.finish(sliceRecords(slice))
+  }
+}
+
+/**
+ * The partitions a poller owns, and their shares of its memory budget. A partition over its share is left out of the next
+ * fetch until half of the share is free again, so that it is neither refused nor asked for a few records at a time.
+ */
+export class OwnedPartitions {
+  readonly #budgetBytes: number
+  readonly #byKey = new Map<string, OwnedPartition>()
+  /** Lanes outlive their ownership: a call in flight still finishes its slices. */
+  readonly #byLane = new WeakMap<Lane, OwnedPartition>()
+  readonly #full = new Set<OwnedPartition>()
+
+  constructor(budgetBytes: number) {
+    this.#budgetBytes = budgetBytes
+  }
+
+  add(assigned: AssignedPartition): OwnedPartition {
+    const owned = new OwnedPartition(assigned)
+    this.#byKey.set(keyOf(assigned), owned)
+    this.#byLane.set(owned.lane, owned)
+    return owned
+  }
+
+  get(partition: TopicPartition): OwnedPartition | undefined {
+    return this.#byKey.get(keyOf(partition))
+  }
+
+  find(partitions: readonly TopicPartition[]): OwnedPartition[] {
+    return partitions.flatMap(partition => this.get(partition) ?? [])
+  }
+
+  owner(lane: Lane): OwnedPartition {
+    const owned = this.#byLane.get(lane)
+    if (owned === undefined) throw new Error(`no owner of lane ${lane.topic}-${lane.partition}`)
+    return owned
+  }
+
+  all(): OwnedPartition[] {
+    return [...this.#byKey.values()]
+  }
+
+  /** From here on nothing of the partition is settled. */
+  close(owned: OwnedPartition): void {
+    owned.lane.leaving = true
+    owned.lane.closed = true
+    this.#full.delete(owned)
+    if (this.get(owned) === owned) this.#byKey.delete(keyOf(owned))
+  }
+
+  /** The partition has grown. */
+  grew(owned: OwnedPartition): void {
+    if (owned.heldBytes >= this.#shareBytes) this.#full.add(owned)
+  }
+
+  /** The partition has shrunk; true when it may be fetched again although it was not just now. */
+  shrank(owned: OwnedPartition): boolean {
+    return owned.heldBytes < this.#shareBytes / 2 && this.#full.delete(owned)
+  }
+
+  wants(partition: TopicPartition): boolean {
+    const owned = this.get(partition)
+    return owned !== undefined && !owned.lane.leaving && !this.#full.has(owned)
+  }
+
+  /** A partition is not fetched although none of its records is on the way: to wait for its window would gain nothing. */
+  get short(): boolean {
+    for (const { lane } of this.#full) if (!lane.busy) return true
+    return false
+  }
+
+  get #shareBytes(): number {
+    return Math.max(leastShareBytes, this.#budgetBytes / Math.max(1, this.#byKey.size))
+  }
+}
