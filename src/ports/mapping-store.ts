@@ -17,6 +17,8 @@ export interface MappingPage {
 export interface MappingChange {
   /** Given: `specVersion` grows. */
   readonly spec?: MappingSpec
+  /** Replaces the spec's tags and nothing else of it: `specVersion` stays, for no poller reads them. */
+  readonly tags?: Readonly<Record<string, string>>
   readonly state?: Mapping['state']
   readonly stateTransitionReason?: string
   readonly lastProcessingResult?: string

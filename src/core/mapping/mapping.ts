@@ -44,6 +44,11 @@ export interface MappingSpec {
   readonly parallelizationFactor?: number
   /** Echoed as sent; absent when never given. */
   readonly sourceAccess?: readonly SourceAccess[]
+  // Only the values that change nothing are taken so far; kept to be returned as they were sent.
+  readonly maximumRetryAttempts?: -1
+  readonly maximumRecordAgeSeconds?: -1
+  readonly bisectBatchOnFunctionError?: false
+  readonly functionResponseTypes?: readonly []
   readonly tags: Readonly<Record<string, string>>
 }
 

@@ -1,0 +1,53 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { MillraceError } from '../../core/errors.ts'
+
+/** "MILL": marks the file as ours (SQLite's application_id). */
+const applicationId = 0x4d49_4c4c
+
+/**
+ * One step per schema version, oldest first; a step that has been released is never edited. The columns beside `spec`
+ * repeat what SQL has to look for.
+ */
+const migrations: readonly string[] = [
+  `CREATE TABLE mappings (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT,
+     uuid TEXT NOT NULL UNIQUE,
+     version INTEGER NOT NULL,
+     spec_version INTEGER NOT NULL,
+     spec TEXT NOT NULL,
+     state TEXT NOT NULL,
+     state_transition_reason TEXT NOT NULL,
+     last_processing_result TEXT NOT NULL,
+     last_modified_ms INTEGER NOT NULL,
+     function_arn TEXT NOT NULL,
+     topic TEXT NOT NULL,
+     consumer_group_id TEXT NOT NULL,
+     event_source_arn TEXT
+   ) STRICT;
+   CREATE INDEX mappings_function ON mappings (function_arn, topic);
+   CREATE INDEX mappings_group ON mappings (consumer_group_id);
+   CREATE INDEX mappings_source ON mappings (event_source_arn);`
+]
+
+export const schemaVersion = migrations.length
+
+/** Brings an open database to our schema version; a newer, a foreign or a damaged one is refused by name. */
+export function migrate(database: DatabaseSync, file: string): void {
+  const present = pragma(database, 'user_version')
+  const empty = database.prepare('SELECT count(*) AS n FROM sqlite_schema').get()?.['n'] === 0
+  if (!empty && pragma(database, 'application_id') !== applicationId)
+    throw new MillraceError('MILL_STORE_FOREIGN', [file])
+  if (present > schemaVersion) throw new MillraceError('MILL_STORE_SCHEMA', [file, present, schemaVersion])
+  const problem = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
+  if (problem !== 'ok') throw new MillraceError('MILL_STORE_DAMAGED', [file, String(problem)])
+  if (present === schemaVersion) return
+  const steps = migrations.slice(present).join('\n')
+  // PRAGMA user_version is part of the transaction: a step is done and recorded, or neither.
+  database.exec(
+    `BEGIN IMMEDIATE; ${steps} PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}; COMMIT;`
+  )
+}
+
+function pragma(database: DatabaseSync, name: 'user_version' | 'application_id'): number {
+  return Number(database.prepare(`PRAGMA ${name}`).get()?.[name])
+}

@@ -1,0 +1,253 @@
+import { mkdirSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { MillraceError } from '../../core/errors.ts'
+import { conflictOf } from '../../core/mapping/conflict.ts'
+import type { Mapping, MappingSpec, MappingState } from '../../core/mapping/mapping.ts'
+import type { Log } from '../../ports/log.ts'
+import type { MappingChange, MappingFilter, MappingPage, MappingStore } from '../../ports/mapping-store.ts'
+import { Announcer } from './announcer.ts'
+import { applyChange } from './change.ts'
+import { readMarker, writeMarker } from './marker.ts'
+import { migrate } from './sqlite-schema.ts'
+
+export interface SqliteStoreOptions {
+  readonly log?: Log
+  /** How long opening waits for another process to let go of the file. Default 2,000. */
+  readonly lockWaitMs?: number
+}
+
+/**
+ * The store in one file, for one process: it keeps the file locked while it is open, because changes are announced within
+ * the process only. Each write is on disk before it is answered.
+ * Throws `MILL_DATA_DIR`, `MILL_STORE_SCHEMA`, `MILL_STORE_DAMAGED`, `MILL_STORE_FOREIGN` or `MILL_STORE_IN_USE`.
+ */
+export function openSqliteStore(file: string, options: SqliteStoreOptions = {}): MappingStore {
+  const directory = dirname(file)
+  let database: DatabaseSync | undefined
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    database = new DatabaseSync(file, { timeout: options.lockWaitMs ?? 2_000 })
+    // EXCLUSIVE must come before WAL: then the first read takes the lock and no shared-memory file is needed.
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
+    migrate(database, file)
+    return new SqliteStore(database, options.log)
+  } catch (error) {
+    database?.close()
+    throw openError(error, file, directory)
+  }
+}
+
+// SQLite's primary result codes.
+const sqliteBusy = 5
+const sqliteLocked = 6
+const sqliteCorrupt = 11
+const sqliteNotADatabase = 26
+
+function openError(error: unknown, file: string, directory: string): unknown {
+  if (error instanceof MillraceError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  const cause = { cause: error }
+  switch (resultCode(error)) {
+    case sqliteBusy:
+    case sqliteLocked:
+      return new MillraceError('MILL_STORE_IN_USE', [file], cause)
+    case sqliteCorrupt:
+    case sqliteNotADatabase:
+      return new MillraceError('MILL_STORE_DAMAGED', [file, message], cause)
+    default:
+      return new MillraceError('MILL_DATA_DIR', [directory, message], cause)
+  }
+}
+
+function resultCode(error: unknown): number | undefined {
+  // `errcode` is the extended code; its low byte is the primary one.
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
+    ? error.errcode & 0xff
+    : undefined
+}
+
+interface Row {
+  readonly seq: number
+  readonly uuid: string
+  readonly version: number
+  readonly spec_version: number
+  readonly spec: string
+  readonly state: string
+  readonly state_transition_reason: string
+  readonly last_processing_result: string
+  readonly last_modified_ms: number
+}
+
+const columns =
+  'seq, uuid, version, spec_version, spec, state, state_transition_reason, last_processing_result, last_modified_ms'
+
+function statements(database: DatabaseSync) {
+  return {
+    get: database.prepare(`SELECT ${columns} FROM mappings WHERE uuid = ?`),
+    list: database.prepare(
+      `SELECT ${columns} FROM mappings
+       WHERE seq > :after AND (:functionArn IS NULL OR function_arn = :functionArn)
+         AND (:eventSourceArn IS NULL OR event_source_arn = :eventSourceArn)
+       ORDER BY seq LIMIT :limit`
+    ),
+    rivals: database.prepare(
+      `SELECT ${columns} FROM mappings
+       WHERE (function_arn = :functionArn AND topic = :topic) OR consumer_group_id = :group ORDER BY seq`
+    ),
+    insert: database.prepare(
+      `INSERT INTO mappings (uuid, version, spec_version, spec, state, state_transition_reason, last_processing_result,
+         last_modified_ms, function_arn, topic, consumer_group_id, event_source_arn)
+       VALUES (:uuid, :version, :specVersion, :spec, :state, :reason, :result, :modified, :functionArn, :topic, :group,
+         :eventSourceArn)`
+    ),
+    update: database.prepare(
+      `UPDATE mappings SET version = :version, spec_version = :specVersion, spec = :spec, state = :state,
+         state_transition_reason = :reason, last_processing_result = :result, last_modified_ms = :modified,
+         function_arn = :functionArn, topic = :topic, consumer_group_id = :group, event_source_arn = :eventSourceArn
+       WHERE uuid = :uuid`
+    ),
+    remove: database.prepare('DELETE FROM mappings WHERE uuid = ? AND version = ?')
+  }
+}
+
+class SqliteStore implements MappingStore {
+  readonly #database: DatabaseSync
+  readonly #sql: ReturnType<typeof statements>
+  readonly #announcer: Announcer
+  #closed = false
+
+  constructor(database: DatabaseSync, log: Log | undefined) {
+    this.#database = database
+    this.#sql = statements(database)
+    this.#announcer = new Announcer(log)
+  }
+
+  async insert(mapping: Mapping): Promise<void> {
+    this.#write(() => {
+      this.#refuseConflict(mapping)
+      this.#sql.insert.run(bound(mapping))
+    })
+    this.#announcer.announce(mapping.uuid)
+  }
+
+  async get(uuid: string): Promise<Mapping | undefined> {
+    return this.#use(() => this.#find(uuid))
+  }
+
+  async list(filter: MappingFilter, limit: number, after?: string): Promise<MappingPage> {
+    const seq = after === undefined ? 0 : readMarker(after)
+    // One more than asked for tells whether there is a next page.
+    const rows = this.#use(() =>
+      this.#sql.list.all({
+        after: seq,
+        functionArn: filter.functionArn ?? null,
+        eventSourceArn: filter.eventSourceArn ?? null,
+        limit: limit + 1
+      })
+    ) as unknown as Row[]
+    const page = rows.slice(0, limit)
+    const last = page.at(-1)
+    const mappings = page.map(mappingOf)
+    return rows.length > limit && last !== undefined ? { mappings, next: writeMarker(last.seq) } : { mappings }
+  }
+
+  async update(uuid: string, version: number, change: MappingChange): Promise<Mapping | undefined> {
+    const after = this.#write(() => {
+      const before = this.#find(uuid)
+      if (before?.version !== version) return undefined
+      const changed = applyChange(before, change)
+      if (change.spec !== undefined) this.#refuseConflict(changed)
+      this.#sql.update.run(bound(changed))
+      return changed
+    })
+    if (after !== undefined) this.#announcer.announce(uuid)
+    return after
+  }
+
+  async remove(uuid: string, version: number): Promise<boolean> {
+    const removed = this.#write(() => Number(this.#sql.remove.run(uuid, version).changes) > 0)
+    if (removed) this.#announcer.announce(uuid)
+    return removed
+  }
+
+  watch(listener: (uuid: string) => void): () => void {
+    return this.#announcer.watch(listener)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    this.#announcer.close()
+    if (this.#database.isOpen) this.#database.close()
+  }
+
+  #find(uuid: string): Mapping | undefined {
+    const row = this.#sql.get.get(uuid) as unknown as Row | undefined
+    return row === undefined ? undefined : mappingOf(row)
+  }
+
+  #refuseConflict(mapping: Mapping): void {
+    const { functionArn, topic, consumerGroupId: group } = mapping.spec
+    const rivals = this.#sql.rivals.all({ functionArn, topic, group }) as unknown as Row[]
+    const conflict = conflictOf(mapping, rivals.map(mappingOf))
+    if (conflict !== undefined) throw conflict
+  }
+
+  #write<T>(run: () => T): T {
+    return this.#use(() => {
+      this.#database.exec('BEGIN IMMEDIATE')
+      try {
+        const result = run()
+        this.#database.exec('COMMIT')
+        return result
+      } catch (error) {
+        // SQLite rolls back by itself after some failures (disk full, I/O error).
+        if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
+        throw error
+      }
+    })
+  }
+
+  #use<T>(run: () => T): T {
+    if (this.#closed) throw new MillraceError('MILL_STORE_UNAVAILABLE', ['it is closed'])
+    try {
+      return run()
+    } catch (error) {
+      if (error instanceof MillraceError) throw error
+      const message = error instanceof Error ? error.message : String(error)
+      throw new MillraceError('MILL_STORE_UNAVAILABLE', [message], { cause: error })
+    }
+  }
+}
+
+function bound(mapping: Mapping): Record<string, string | number | null> {
+  const { spec } = mapping
+  return {
+    uuid: mapping.uuid,
+    version: mapping.version,
+    specVersion: mapping.specVersion,
+    spec: JSON.stringify(spec),
+    state: mapping.state,
+    reason: mapping.stateTransitionReason,
+    result: mapping.lastProcessingResult,
+    modified: mapping.lastModifiedMs,
+    functionArn: spec.functionArn,
+    topic: spec.topic,
+    group: spec.consumerGroupId,
+    eventSourceArn: spec.source.kind === 'msk' ? spec.source.arn : null
+  }
+}
+
+function mappingOf(row: Row): Mapping {
+  return {
+    uuid: row.uuid,
+    version: row.version,
+    specVersion: row.spec_version,
+    // Written by `bound` only; older forms are brought up to date by the migrations.
+    spec: JSON.parse(row.spec) as MappingSpec,
+    state: row.state as MappingState,
+    stateTransitionReason: row.state_transition_reason,
+    lastProcessingResult: row.last_processing_result,
+    lastModifiedMs: row.last_modified_ms
+  }
+}

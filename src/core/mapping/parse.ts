@@ -1,0 +1,198 @@
+import { MillraceError } from '../errors.ts'
+import { readMembers } from './constraints.ts'
+import { fieldNames, mappingFields } from './fields.ts'
+import type { FieldName, Members } from './fields.ts'
+import { defaultBatchSize } from './mapping.ts'
+import type { EventSource, MappingSpec, SourceAccess, StartingPosition } from './mapping.ts'
+import { checkTags } from './tags.ts'
+
+export interface ParseRules {
+  /** Refuse what AWS refuses (`MILLRACE_STRICT_AWS`). */
+  readonly strictAws: boolean
+}
+
+/** A Create request that passed every check that needs no look at the world; `FunctionName` is as it was written. */
+export interface NewMapping extends Omit<
+  MappingSpec,
+  'functionArn' | 'functionName' | 'qualifier' | 'consumerGroupId'
+> {
+  readonly functionName: string
+  readonly consumerGroupId?: string
+}
+
+/**
+ * Reads the body of a Create in the order of reference 1.10: limits of the model, event source, batch size, window and
+ * position, then what this version does not do. Throws MillraceError naming the member. `nowMs`: epoch.
+ */
+export function parseCreate(body: unknown, rules: ParseRules, nowMs: number): NewMapping {
+  const members = readMembers('create', body)
+  refuseOnSuccess(members)
+  const source = readSource(members)
+  refuseOtherSources(members)
+  const config = kafkaConfig(source, members)
+  if (rules.strictAws && source.kind === 'self-managed' && members.SourceAccessConfigurations === undefined)
+    throw new MillraceError('MILL_PARAMETER_MISSING', ['sourceAccessConfigurations'])
+  const topic = readTopic(members)
+  refuseParallelization(members, rules)
+  const startingPosition = readStartingPosition(members, source, rules, nowMs)
+  refuseNotBuilt(members)
+  const tags = members.Tags ?? {}
+  checkTags(tags)
+  return {
+    functionName: members.FunctionName ?? '',
+    source,
+    topic,
+    startingPosition,
+    batchSize: members.BatchSize ?? defaultBatchSize,
+    enabled: members.Enabled ?? true,
+    tags,
+    ...(config?.ConsumerGroupId === undefined ? {} : { consumerGroupId: config.ConsumerGroupId }),
+    ...optionalParts(members)
+  }
+}
+
+/** The members that stay absent until they are set: the same on Create and Update. */
+export type OptionalParts = Pick<
+  MappingSpec,
+  | 'windowSeconds'
+  | 'parallelizationFactor'
+  | 'sourceAccess'
+  | 'maximumRetryAttempts'
+  | 'maximumRecordAgeSeconds'
+  | 'bisectBatchOnFunctionError'
+  | 'functionResponseTypes'
+>
+
+export function optionalParts(members: Members): OptionalParts {
+  const sourceAccess = readSourceAccess(members)
+  return {
+    ...(members.MaximumBatchingWindowInSeconds === undefined
+      ? {}
+      : { windowSeconds: members.MaximumBatchingWindowInSeconds }),
+    ...(members.ParallelizationFactor === undefined ? {} : { parallelizationFactor: members.ParallelizationFactor }),
+    ...(sourceAccess === undefined ? {} : { sourceAccess }),
+    ...(members.MaximumRetryAttempts === undefined ? {} : { maximumRetryAttempts: -1 }),
+    ...(members.MaximumRecordAgeInSeconds === undefined ? {} : { maximumRecordAgeSeconds: -1 }),
+    ...(members.BisectBatchOnFunctionError === undefined ? {} : { bisectBatchOnFunctionError: false }),
+    ...(members.FunctionResponseTypes === undefined ? {} : { functionResponseTypes: [] })
+  }
+}
+
+/** Kafka has no success destination; AWS says so before it looks anything up. */
+export function refuseOnSuccess(members: Members): void {
+  if (members.DestinationConfig?.OnSuccess !== undefined) throw new MillraceError('MILL_DESTINATION_UNSUPPORTED')
+}
+
+export function refuseOtherSources(members: Members): void {
+  for (const name of fieldNames)
+    if (mappingFields[name].use === 'other-source' && members[name] !== undefined) throw unsupported(name)
+}
+
+export function refuseParallelization(members: Members, rules: ParseRules): void {
+  if (rules.strictAws && members.ParallelizationFactor !== undefined) throw unsupported('ParallelizationFactor')
+}
+
+export const unsupported = (name: string): MillraceError =>
+  new MillraceError('MILL_PARAMETER_UNSUPPORTED', [name.charAt(0).toLowerCase() + name.slice(1)])
+
+function readSource(members: Members): EventSource {
+  const { EventSourceArn: arn, SelfManagedEventSource: selfManaged } = members
+  if (arn !== undefined && selfManaged !== undefined)
+    throw invalid('Give EventSourceArn or SelfManagedEventSource, not both.')
+  if (selfManaged !== undefined) {
+    const servers = selfManaged.Endpoints?.['KAFKA_BOOTSTRAP_SERVERS']
+    if (servers === undefined) throw new MillraceError('MILL_EVENT_SOURCE_UNKNOWN')
+    for (const server of servers) checkPort(server)
+    return { kind: 'self-managed', bootstrapServers: servers }
+  }
+  if (arn === undefined || !/^arn:[^:]+:kafka:[^:]+:\d{12}:(cluster|vpc-connection)\/.+/.test(arn))
+    throw new MillraceError('MILL_EVENT_SOURCE_UNKNOWN')
+  return { kind: 'msk', arn }
+}
+
+function checkPort(server: string): void {
+  const port = Number(server.slice(server.lastIndexOf(':') + 1))
+  if (port < 1 || port > 65_535)
+    throw invalid(`KAFKA_BOOTSTRAP_SERVERS must be host:port with a port of 1 to 65535, got ${server}.`)
+}
+
+/** The consumer group settings of this kind of source; those of the other kind are refused. */
+export function kafkaConfig(source: EventSource, members: Members): Members['AmazonManagedKafkaEventSourceConfig'] {
+  const [own, other]: FieldName[] =
+    source.kind === 'msk'
+      ? ['AmazonManagedKafkaEventSourceConfig', 'SelfManagedKafkaEventSourceConfig']
+      : ['SelfManagedKafkaEventSourceConfig', 'AmazonManagedKafkaEventSourceConfig']
+  if (other !== undefined && members[other] !== undefined) throw unsupported(other)
+  return own === 'AmazonManagedKafkaEventSourceConfig'
+    ? members.AmazonManagedKafkaEventSourceConfig
+    : members.SelfManagedKafkaEventSourceConfig
+}
+
+function readTopic(members: Members): string {
+  const topic = members.Topics?.[0]
+  if (topic === undefined) throw new MillraceError('MILL_PARAMETER_MISSING', ['topics'])
+  // AWS's pattern lets any first character through; Kafka's names do not.
+  if (!/^[a-zA-Z0-9._-]+$/.test(topic))
+    throw invalid(`Topics must hold a name of letters, digits, '.', '_' and '-', as Kafka wants it, got ${topic}.`)
+  return topic
+}
+
+function readStartingPosition(
+  members: Members,
+  source: EventSource,
+  rules: ParseRules,
+  nowMs: number
+): StartingPosition {
+  const { StartingPosition: kind, StartingPositionTimestamp: timestampMs } = members
+  if (kind === undefined && rules.strictAws && source.kind === 'msk')
+    // Verbatim, with the final dot and this type (reference 1.9).
+    throw invalid(
+      "1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: Member must not be null."
+    )
+  if (kind === 'AT_TIMESTAMP') {
+    if (timestampMs === undefined) throw new MillraceError('MILL_PARAMETER_MISSING', ['startingPositionTimestamp'])
+    if (timestampMs > nowMs) throw invalid('StartingPositionTimestamp cannot be in the future.')
+    return { kind, timestampMs }
+  }
+  if (timestampMs !== undefined)
+    throw invalid('StartingPositionTimestamp is only valid with the starting position AT_TIMESTAMP.')
+  return { kind: kind === 'LATEST' ? 'LATEST' : 'TRIM_HORIZON' }
+}
+
+/** Whatever this version would accept and then not do is refused by name. */
+export function refuseNotBuilt(members: Members): void {
+  const age = members.MaximumRecordAgeInSeconds
+  if (age !== undefined && age !== -1 && age < 60)
+    throw invalid('MaximumRecordAgeInSeconds must be -1 or between 60 and 604800')
+  const refused: readonly (readonly [what: string, given: boolean])[] = [
+    ['FilterCriteria', (members.FilterCriteria?.Filters?.length ?? 0) > 0],
+    ['DestinationConfig.OnFailure', (members.DestinationConfig?.OnFailure?.Destination ?? '') !== ''],
+    ['MaximumRetryAttempts other than -1', (members.MaximumRetryAttempts ?? -1) !== -1],
+    ['MaximumRecordAgeInSeconds other than -1', (age ?? -1) !== -1],
+    ['BisectBatchOnFunctionError', members.BisectBatchOnFunctionError === true],
+    ['FunctionResponseTypes', (members.FunctionResponseTypes?.length ?? 0) > 0],
+    ['KMSKeyArn', (members.KMSKeyArn ?? '') !== ''],
+    ['ProvisionedPollerConfig', holdsSomething(members.ProvisionedPollerConfig)],
+    ['MetricsConfig', (members.MetricsConfig?.Metrics?.length ?? 0) > 0],
+    ['LoggingConfig', holdsSomething(members.LoggingConfig)],
+    ['SchemaRegistryConfig', holdsSomething(members.AmazonManagedKafkaEventSourceConfig?.SchemaRegistryConfig)],
+    ['SchemaRegistryConfig', holdsSomething(members.SelfManagedKafkaEventSourceConfig?.SchemaRegistryConfig)]
+  ]
+  for (const [what, given] of refused) if (given) throw new MillraceError('MILL_PARAMETER_NOT_BUILT', [what])
+}
+
+const holdsSomething = (structure: object | undefined): boolean =>
+  structure !== undefined && Object.keys(structure).length > 0
+
+/** Network placement is kept and echoed: it means nothing outside AWS (reference 9.1). */
+function readSourceAccess(members: Members): readonly SourceAccess[] | undefined {
+  return members.SourceAccessConfigurations?.map(({ Type, URI }) => {
+    if (Type === undefined || URI === undefined) throw invalid('SourceAccessConfigurations need a Type and a URI each.')
+    if (Type === 'VIRTUAL_HOST') throw unsupported('SourceAccessConfigurations')
+    if (Type !== 'VPC_SUBNET' && Type !== 'VPC_SECURITY_GROUP')
+      throw new MillraceError('MILL_PARAMETER_NOT_BUILT', [`SourceAccessConfigurations of type ${Type}`])
+    return { Type, URI }
+  })
+}
+
+const invalid = (message: string): MillraceError => new MillraceError('MILL_PARAMETER_INVALID', [message])

@@ -1,0 +1,64 @@
+import { readMembers } from './constraints.ts'
+import type { Members } from './fields.ts'
+import type { MappingSpec } from './mapping.ts'
+import {
+  kafkaConfig,
+  optionalParts,
+  refuseNotBuilt,
+  refuseOnSuccess,
+  refuseOtherSources,
+  refuseParallelization,
+  unsupported
+} from './parse.ts'
+import type { OptionalParts, ParseRules } from './parse.ts'
+
+/** What an Update asks for; what it leaves out stays. */
+export interface MappingUpdate extends OptionalParts {
+  /** As it was written. */
+  readonly functionName?: string
+  readonly batchSize?: number
+  readonly enabled?: boolean
+}
+
+/** The first half, which needs no mapping: the limits of the model. */
+export const readUpdate = (body: unknown): Members => readMembers('update', body)
+
+/** The second half: what this mapping's source and this version allow. Throws MillraceError naming the member. */
+export function parseUpdate(members: Members, before: MappingSpec, rules: ParseRules): MappingUpdate {
+  refuseOnSuccess(members)
+  refuseOtherSources(members)
+  refuseGroupId(members, before)
+  refuseParallelization(members, rules)
+  refuseNotBuilt(members)
+  return {
+    ...(members.FunctionName === undefined ? {} : { functionName: members.FunctionName }),
+    ...(members.BatchSize === undefined ? {} : { batchSize: members.BatchSize }),
+    ...(members.Enabled === undefined ? {} : { enabled: members.Enabled }),
+    ...optionalParts(members)
+  }
+}
+
+/** AWS refuses it whenever it is sent, even with the present value (reference 1.2). */
+function refuseGroupId(members: Members, before: MappingSpec): void {
+  if (kafkaConfig(before.source, members)?.ConsumerGroupId === undefined) return
+  throw unsupported(
+    before.source.kind === 'msk'
+      ? 'amazonManagedKafkaEventSourceConfig.consumerGroupId'
+      : 'selfManagedKafkaEventSourceConfig.consumerGroupId'
+  )
+}
+
+/** The function a mapping calls, once it has been found. */
+export type FunctionIdentity = Pick<MappingSpec, 'functionArn' | 'functionName' | 'qualifier'>
+
+/** The spec after an update. `identity` is given when the update names a function. */
+export function applyUpdate(
+  before: MappingSpec,
+  update: MappingUpdate,
+  identity: FunctionIdentity | undefined
+): MappingSpec {
+  const { functionName: _written, ...rest } = update
+  if (identity === undefined) return { ...before, ...rest }
+  const { qualifier: _old, ...withoutQualifier } = before
+  return { ...withoutQualifier, ...rest, ...identity }
+}

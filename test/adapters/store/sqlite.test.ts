@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { after, test } from 'node:test'
+import { openSqliteStore } from '../../../src/adapters/store/sqlite.ts'
+import { schemaVersion } from '../../../src/adapters/store/sqlite-schema.ts'
+import { mappingStoreContract } from '../../contracts/mapping-store.ts'
+import { aMapping } from '../../support/mappings.ts'
+
+const root = mkdtempSync(join(tmpdir(), 'millrace-store-'))
+after(() => rmSync(root, { recursive: true, force: true }))
+let files = 0
+const newFile = (): string => join(root, `${++files}`, 'millrace.db')
+
+mappingStoreContract('sqlite', async () => openSqliteStore(newFile()))
+
+test('sqlite: makes the directory, and finds its mappings again', async () => {
+  const file = newFile()
+  const mapping = aMapping()
+  {
+    await using store = openSqliteStore(file)
+    await store.insert(mapping)
+  }
+  await using store = openSqliteStore(file)
+  assert.deepEqual((await store.list({}, 10)).mappings, [mapping])
+})
+
+test('sqlite: what was answered survives kill -9, and the lock does not', async () => {
+  const file = newFile()
+  const child = spawn(process.execPath, [new URL('fill-store.ts', import.meta.url).pathname, file], {
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
+  const [line] = (await once(child.stdout, 'data')) as [Buffer]
+  assert.throws(() => openSqliteStore(file, { lockWaitMs: 0 }), { code: 'MILL_STORE_IN_USE' })
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  await using store = openSqliteStore(file)
+  assert.equal((await store.get(line.toString().trim()))?.state, 'Enabled')
+})
+
+test('sqlite: a newer schema is refused by name, and left alone', async () => {
+  const file = newFile()
+  await openSqliteStore(file)[Symbol.asyncDispose]()
+  const database = new DatabaseSync(file)
+  database.exec(`PRAGMA user_version = ${schemaVersion + 4}`)
+  database.close()
+  assert.throws(() => openSqliteStore(file), {
+    code: 'MILL_STORE_SCHEMA',
+    message: `The store ${file} has schema version ${schemaVersion + 4}, newer than ${schemaVersion} that this Millrace knows: run a newer Millrace.`
+  })
+})
+
+test('sqlite: a database of another program is refused', () => {
+  const file = join(root, 'foreign.db')
+  const database = new DatabaseSync(file)
+  database.exec('CREATE TABLE theirs (x)')
+  database.close()
+  assert.throws(() => openSqliteStore(file), { code: 'MILL_STORE_FOREIGN' })
+})
+
+test('sqlite: a directory that cannot be used is named with the reason', () => {
+  const file = join(root, 'a-file')
+  writeFileSync(file, '')
+  assert.throws(() => openSqliteStore(join(file, 'data', 'millrace.db')), {
+    code: 'MILL_DATA_DIR',
+    message: /^The data directory .*a-file\/data cannot be used: ENOTDIR/
+  })
+})
+
+test('sqlite: a file that is no database says what to do', () => {
+  const file = join(root, 'garbage.db')
+  writeFileSync(file, 'x'.repeat(8192))
+  assert.throws(() => openSqliteStore(file), {
+    code: 'MILL_STORE_DAMAGED',
+    message: /is damaged \(file is not a database\): stop Millrace, move the file/
+  })
+})
+
+test('sqlite: a page overwritten in the middle is found on opening', async () => {
+  const file = newFile()
+  {
+    await using store = openSqliteStore(file)
+    for (let n = 0; n < 20; n++) await store.insert(aMapping({ topic: `t${n}` }))
+  }
+  const bytes = readFileSync(file)
+  bytes.fill(0x5a, 4096, 12_288)
+  writeFileSync(file, bytes)
+  assert.throws(() => openSqliteStore(file), { code: 'MILL_STORE_DAMAGED' })
+})
