@@ -1,0 +1,17 @@
+import type { PollerAssignment, PollerReport } from '../../ports/poller-host.ts'
+
+/** What crosses the threads. `poller` names one opening of a poller; numbers are never used twice. */
+export type ToThread =
+  | { readonly type: 'open'; readonly poller: number; readonly assignment: PollerAssignment }
+  | { readonly type: 'stop'; readonly poller: number; readonly graceMs: number }
+
+export type FromThread =
+  | { readonly type: 'report'; readonly poller: number; readonly report: PollerReport }
+  | { readonly type: 'stopped'; readonly poller: number }
+
+/** Given to a poller's thread at its start. */
+export interface ThreadOptions {
+  readonly logLevel: string
+  /** Rebalances wait this long for calls in flight. */
+  readonly drainMs: number
+}
