@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by run: brings the programs that the checks use and the machine lacks, by the machine's ordinary clients.
 # What cannot be installed is told here and fails the checks that need it. Leaves `aws` on the PATH, kept for the next run.
 
@@ -35,8 +36,9 @@ bring_aws() {
 }
 
 tell_versions() {
-  local line
+  local line told
   for line in 'node --version' 'npm --version' 'java -version' 'mvn -version' 'aws --version' 'kcat -V'; do
-    printf '%-16s %s\n' "$line" "$($line 2>&1 | grep -m 1 '[0-9]\.[0-9]' || echo missing)"
+    told="$($line 2>&1)" || told=missing
+    printf '%-8s %s\n' "${line%% *}" "$(grep -m 1 -e '[0-9]\.[0-9]' -e missing <<<"$told" | sed 's|\x1b\[[0-9;]*m||g' | cut -c 1-80)"
   done
 }
