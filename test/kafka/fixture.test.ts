@@ -10,7 +10,7 @@ import { test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { Kafka, logLevel } from 'kafkajs'
 import type { KafkaConfig, KafkaMessage, SASLOptions } from 'kafkajs'
-import { kafkaForSuite, kafkaSuite } from '../support/kafka/kafka-suite.ts'
+import { kafkaForSuite, kafkaSuite, withRealKafka } from '../support/kafka/kafka-suite.ts'
 import { brokerMetadata } from '../support/kafka/kafka-client.ts'
 import type { RealKafka } from '../support/kafka/real-kafka.ts'
 import { users } from '../support/kafka/server-properties.ts'
@@ -147,7 +147,11 @@ await kafkaSuite('one broker', runTool => {
   test('the mtls listener lets only a client with a certificate in', async () => {
     const [cert, key] = await Promise.all([kafka.certificates.clientCert, kafka.certificates.clientKey].map(readPem))
     await enter('mtls', { ssl: { ...(await readCa()), cert, key } })
-    await assert.rejects(enter('mtls', { ssl: await readCa() }))
+    // The broker's alert can lose the race against its closing the connection.
+    await assert.rejects(
+      enter('mtls', { ssl: await readCa() }),
+      /bad certificate|certificate required|ECONNRESET|EPIPE|closed/
+    )
   })
 
   const mechanisms: Record<string, (username: string, password: string) => SASLOptions> = {
@@ -184,9 +188,8 @@ await kafkaSuite('one broker', runTool => {
 })
 
 await kafkaSuite('three brokers', () => {
-  const kafka = kafkaForSuite({ brokers: 3 })
-
-  test('the partitions of a killed broker get new leaders, and it comes back', async () => {
+  test('the partitions of a killed broker get new leaders, and it comes back', async t => {
+    const kafka = await withRealKafka(t, { brokers: 3 })
     await kafka.createTopic('orders', { partitions: 6 })
     const led = (leaders: Map<number, number>) => [...new Set(leaders.values())].sort((a, b) => a - b)
     assert.deepEqual(led(await kafka.leaders('orders')), [1, 2, 3])
