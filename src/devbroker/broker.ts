@@ -1,0 +1,187 @@
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import type { AddressInfo, Server, Socket } from 'node:net'
+import { BrokerState } from './broker-state.ts'
+import { Connection } from './connection.ts'
+import { Faults } from './faults.ts'
+import type { Fault } from './faults.ts'
+import type { Commit } from './groups.ts'
+import { buildBatch } from './record-batch.ts'
+import type { NewRecord } from './record-batch.ts'
+import { Responder } from './responder.ts'
+
+export type { Commit, Fault, NewRecord }
+
+export interface EmbeddedBrokerOptions {
+  /** Address to listen on, and what clients are told unless it is a wildcard. Default 127.0.0.1. */
+  readonly host?: string
+  /** Default 0: a free port, kept over a stop and a start. */
+  readonly port?: number
+  /** Bytes of records that all topics hold together. Past it the oldest batches go first. Default 512 MiB. */
+  readonly maxBytes?: number
+  /** Whether a client that asks for an unknown topic gets one. Default false. */
+  readonly autoCreateTopics?: boolean
+  /** Partitions of topics that do not say how many. Default 1. */
+  readonly defaultPartitions?: number
+  /** How long an empty group waits for more members than the first. Default 0. */
+  readonly groupInitialRebalanceDelayMs?: number
+  /** Dates records without a timestamp, LogAppendTime and retention.ms. Sessions and long polls run on real time. */
+  readonly clock?: { now(): number }
+  readonly log?: (line: string) => void
+}
+
+/**
+ * A Kafka broker in this process, for development and tests. Everything is in memory and nothing survives the process:
+ * it promises no durability. It speaks Kafka's protocol to any client, and has a door of its own for those beside it.
+ */
+export class EmbeddedBroker implements AsyncDisposable {
+  readonly #host: string
+  readonly #state: BrokerState
+  readonly #faults = new Faults()
+  readonly #responder: Responder
+  readonly #log: (line: string) => void
+  readonly #connections = new Set<Connection>()
+  #port: number
+  #server: Server | undefined
+
+  constructor(options: EmbeddedBrokerOptions = {}) {
+    const { clock = Date, log = () => undefined } = options
+    this.#host = options.host ?? '127.0.0.1'
+    this.#port = options.port ?? 0
+    this.#log = log
+    this.#state = new BrokerState({
+      maxBytes: options.maxBytes ?? 512 * 1024 * 1024,
+      autoCreateTopics: options.autoCreateTopics ?? false,
+      defaultPartitions: options.defaultPartitions ?? 1,
+      groupInitialRebalanceDelayMs: options.groupInitialRebalanceDelayMs ?? 0,
+      now: () => clock.now()
+    })
+    this.#responder = new Responder(this.#state, this.#faults, log)
+  }
+
+  /** The port it listens on; 0 before the first start unless one was given. */
+  get port(): number {
+    return this.#port
+  }
+
+  get bootstrap(): string {
+    return `${this.#host.includes(':') ? `[${this.#host}]` : this.#host}:${this.#port}`
+  }
+
+  /** Bytes of records held now. */
+  get bytes(): number {
+    return this.#state.topics.bytes
+  }
+
+  /** Listens. Topics, records and offsets of an earlier start are still there. Throws naming host and port. */
+  async start(): Promise<void> {
+    if (this.#server !== undefined) return
+    const server = createServer(socket => this.#accept(socket))
+    this.#server = server
+    server.listen(this.#port, this.#host)
+    try {
+      await once(server, 'listening')
+    } catch (error) {
+      this.#server = undefined
+      throw new Error(`the Kafka broker cannot listen on ${this.bootstrap}: ${whyNotListening(error)}`, {
+        cause: error
+      })
+    }
+    server.on('error', error => this.#log(`listening on ${this.bootstrap}: ${error.message}`))
+    this.#port = (server.address() as AddressInfo).port
+  }
+
+  /** Cuts all connections and stops listening. Groups lose their members; everything else stays. Safe twice. */
+  async stop(): Promise<void> {
+    const server = this.#server
+    if (server === undefined) return
+    this.#server = undefined
+    const closed = server.listening ? once(server, 'close') : undefined
+    server.close()
+    this.dropConnections()
+    this.#state.groups.disband()
+    await closed
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  /** Throws when the name, the number of partitions or a setting is wrong, or the topic exists. */
+  createTopic(
+    name: string,
+    options: { readonly partitions: number; readonly config?: Readonly<Record<string, string>> }
+  ): void {
+    this.#state.topics.create(name, options.partitions, new Map(Object.entries(options.config ?? {})))
+  }
+
+  /** Appends the records as one batch, without network. Returns the offset of the first. */
+  append(topic: string, partition: number, records: readonly NewRecord[]): number {
+    const log = this.#state.topics.log(topic, partition)
+    if (records.length === 0) return log.endOffset
+    const now = this.#state.now()
+    return log.appendBuilt(buildBatch(records, now), now).baseOffset
+  }
+
+  /** One past the last record. */
+  endOffset(topic: string, partition: number): number {
+    return this.#state.topics.log(topic, partition).endOffset
+  }
+
+  /** The first offset that can still be read. */
+  startOffset(topic: string, partition: number): number {
+    return this.#state.topics.log(topic, partition).startOffset
+  }
+
+  /** Throws when `beforeOffset` lies past the end. */
+  deleteRecords(topic: string, partition: number, beforeOffset: number): void {
+    this.#state.topics.log(topic, partition).deleteBefore(beforeOffset)
+  }
+
+  committed(groupId: string, topic: string, partition: number): { offset: number; metadata: string } | undefined {
+    const found = this.#state.groups.offsets(groupId)?.get(topic, partition)
+    return found === undefined ? undefined : { offset: found.offset, metadata: found.metadata }
+  }
+
+  /** Calls `listener` with every commit that is accepted, in order, until the returned function is called. */
+  onCommit(listener: (commit: Commit) => void): () => void {
+    return this.#state.groups.onCommit(listener)
+  }
+
+  groupState(groupId: string): { state: string; members: number } | undefined {
+    const group = this.#state.groups.get(groupId)
+    return group === undefined ? undefined : { state: group.state, members: group.members.length }
+  }
+
+  /**
+   * The next `count` requests of that API meet this fault; then all is normal again. The API goes by Kafka's name for it
+   * ("Fetch", "OffsetCommit", or short "commit", "join", "sync", "leave"), an error by Kafka's name or number.
+   */
+  answerNext(api: string, fault: Fault, count = 1): void {
+    this.#faults.order(api, fault, count)
+  }
+
+  /** Cuts every connection now. Clients may connect again at once. */
+  dropConnections(): void {
+    for (const connection of this.#connections) connection.destroy()
+  }
+
+  #accept(socket: Socket): void {
+    // Listening on a wildcard, the address that a client has reached us by is the one that it can reach us by.
+    const isWildcard = this.#host === '0.0.0.0' || this.#host === '::'
+    const host = isWildcard ? (socket.localAddress ?? '127.0.0.1').replace(/^::ffff:/, '') : this.#host
+    const caller = { advertised: { host, port: this.#port }, clientHost: `/${socket.remoteAddress ?? ''}` }
+    const respond = (frame: Buffer, signal: AbortSignal) => this.#responder.respond(frame, { ...caller, signal })
+    const connection = new Connection(socket, respond, this.#log)
+    this.#connections.add(connection)
+    socket.once('close', () => this.#connections.delete(connection))
+  }
+}
+
+function whyNotListening(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE') return 'the port is in use by another program; choose another, or 0 for any free one'
+  if (code === 'EACCES') return 'this user may not listen on that port; choose one above 1023'
+  if (code === 'EADDRNOTAVAIL') return 'this machine has no such address'
+  return error instanceof Error ? error.message : String(error)
+}
