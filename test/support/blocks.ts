@@ -18,25 +18,26 @@ export interface BlockOptions {
 
 /** A block laid out as the decoder lays it out: header varints included. */
 export function blockOf(records: readonly RecordFields[], options: BlockOptions = {}): Block {
-  const bytes: number[] = []
+  const bytes = new Bytes()
   const positions = new Int32Array(records.length * column.stride)
   records.forEach((record, index) => {
     const row = index * column.stride
     const put = (field: Uint8Array | string | null | undefined, start: number, end: number) => {
       positions[row + start] = field === null || field === undefined ? -1 : bytes.length
-      if (field !== null && field !== undefined) bytes.push(...Buffer.from(field))
+      if (field !== null && field !== undefined) bytes.add(Buffer.from(field))
       positions[row + end] = bytes.length
     }
     put(record.key, column.keyStart, column.keyEnd)
     put(record.value, column.valueStart, column.valueEnd)
     positions[row + column.headers] = bytes.length
     const headers = record.headers ?? []
-    bytes.push(...varint(headers.length))
+    bytes.add(varint(headers.length))
     for (const [name, value] of headers) {
       const encoded = Buffer.from(name)
-      bytes.push(...varint(encoded.length), ...encoded)
-      if (value === null) bytes.push(...varint(-1))
-      else bytes.push(...varint(Buffer.from(value).length), ...Buffer.from(value))
+      bytes.add(varint(encoded.length))
+      bytes.add(encoded)
+      bytes.add(varint(value === null ? -1 : Buffer.from(value).length))
+      if (value !== null) bytes.add(Buffer.from(value))
     }
     positions[row + column.end] = bytes.length
   })
@@ -44,7 +45,7 @@ export function blockOf(records: readonly RecordFields[], options: BlockOptions 
     {
       topic: options.topic ?? 'orders',
       partition: options.partition ?? 0,
-      bytes: Buffer.from(bytes),
+      bytes: bytes.all(),
       count: records.length,
       offsets: Float64Array.from(records, record => record.offset),
       timestamps: Float64Array.from(records, record => record.timestamp ?? 1_700_000_000_000),
@@ -68,7 +69,21 @@ export function plainBlock(first: number, count: number, options: BlockOptions &
 
 export const wholeSlice = (block: Block): Slice => ({ block, from: 0, to: block.count })
 
-function varint(value: number): number[] {
+class Bytes {
+  readonly #parts: Buffer[] = []
+  length = 0
+
+  add(part: Buffer): void {
+    this.#parts.push(part)
+    this.length += part.length
+  }
+
+  all(): Buffer {
+    return Buffer.concat(this.#parts)
+  }
+}
+
+function varint(value: number): Buffer {
   let rest = value < 0 ? -2 * value - 1 : 2 * value
   const out: number[] = []
   while (rest > 127) {
@@ -76,5 +91,5 @@ function varint(value: number): number[] {
     rest = Math.floor(rest / 128)
   }
   out.push(rest)
-  return out
+  return Buffer.from(out)
 }

@@ -1,0 +1,321 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { MappingSpec } from '../../src/core/mapping/mapping.ts'
+import { silentLog } from '../../src/adapters/log/silent.ts'
+import { EventBuffers } from '../../src/poller/event-buffers.ts'
+import { Poller } from '../../src/poller/poller.ts'
+import type { PollerReport } from '../../src/ports/poller-host.ts'
+import { plainBlock } from '../support/blocks.ts'
+import { FakeClock, settled } from '../support/fake-clock.ts'
+import { FakeConsumer } from '../support/fake-consumer.ts'
+import { boom, FakeInvoker, ok } from '../support/fake-invoker.ts'
+import { aSpec } from '../support/mappings.ts'
+
+function setup(overrides: Partial<MappingSpec> = {}, budgetBytes = 64 * 1024 * 1024) {
+  const consumer = new FakeConsumer()
+  const invoker = new FakeInvoker()
+  const clock = new FakeClock()
+  const reports: PollerReport[] = []
+  const live = { blocks: 0 }
+  let requests = 0
+  const spec = aSpec({ windowSeconds: 0, ...overrides })
+  const poller = new Poller(
+    {
+      mapping: 'm-1',
+      specVersion: 1,
+      spec,
+      cluster: { bootstrapServers: ['127.0.0.1:9092'] },
+      bootstrapServers: '127.0.0.1:9092',
+      target: { kind: 'http', url: 'http://127.0.0.1:1/', headers: {}, timeoutMs: 3_000 },
+      budgetBytes
+    },
+    30_000,
+    {
+      consumer,
+      invoker,
+      clock,
+      log: silentLog,
+      buffers: new EventBuffers(),
+      report: report => reports.push(report),
+      newRequestId: () => `request-${++requests}`
+    }
+  )
+  poller.start()
+  return {
+    poller,
+    consumer,
+    invoker,
+    clock,
+    reports,
+    live,
+    results: () => reports.flatMap(report => (report.kind === 'result' ? [report.text] : [])),
+    async fetch(partition: number, first: number, records: number, valueBytes = 10) {
+      live.blocks++
+      const block = plainBlock(first, records, { partition, valueBytes, onRelease: () => live.blocks-- })
+      consumer.listener.fetched(block)
+      await settled()
+    },
+    async answer(call: number, reply = ok) {
+      invoker.calls[call]!.answer(reply)
+      await settled()
+    }
+  }
+}
+
+test('commits after the function has succeeded, not before', async () => {
+  const { consumer, fetch, answer, clock, live } = setup()
+  consumer.assign('orders', [0])
+  await fetch(0, 0, 3)
+  await clock.advance(5_000)
+  assert.deepEqual(consumer.commits, [])
+  await answer(0)
+  await clock.advance(1_000)
+  assert.deepEqual(consumer.committed, { 0: 3 })
+  assert.equal(live.blocks, 0, 'the memory is free again')
+})
+
+test('a partition has one batch in flight; others do not wait for it', async () => {
+  const { consumer, fetch, invoker, answer } = setup()
+  consumer.assign('orders', [0, 1])
+  await fetch(0, 0, 2)
+  await fetch(0, 2, 2)
+  await fetch(1, 0, 2)
+  assert.deepEqual(invoker.sent, [{ 'orders-0': [0, 1] }, { 'orders-1': [0, 1] }])
+  await answer(0)
+  assert.deepEqual(invoker.sent[2], { 'orders-0': [2, 3] })
+})
+
+test('at most ParallelizationFactor batches are in flight', async () => {
+  const { consumer, fetch, invoker, answer } = setup({ parallelizationFactor: 2 })
+  consumer.assign('orders', [0, 1, 2])
+  for (const partition of [0, 1, 2]) await fetch(partition, 0, 1)
+  assert.equal(invoker.calls.length, 2)
+  await answer(1)
+  assert.deepEqual(invoker.sent[2], { 'orders-2': [0] })
+})
+
+test('a failing batch is tried again with the same records and holds only its partition', async () => {
+  const { consumer, fetch, invoker, answer, clock, results } = setup()
+  consumer.assign('orders', [0, 1])
+  await fetch(0, 0, 2)
+  await answer(0, boom)
+  await fetch(1, 0, 1)
+  await answer(1)
+  await fetch(0, 2, 1)
+  await clock.advance(1_000)
+  assert.deepEqual(invoker.sent, [{ 'orders-0': [0, 1] }, { 'orders-1': [0] }, { 'orders-0': [0, 1] }])
+  assert.deepEqual(consumer.committed, { 1: 1 })
+  await answer(2)
+  assert.deepEqual(results(), ['PROBLEM: Function call failed. Details: Error: boom', 'OK'])
+  assert.deepEqual(invoker.sent[3], { 'orders-0': [2] })
+})
+
+test('waits longer after each failure', async () => {
+  const { consumer, fetch, invoker, clock } = setup()
+  invoker.answerAll(() => boom)
+  consumer.assign('orders', [0])
+  await fetch(0, 0, 1)
+  const calls: number[] = []
+  for (const ms of [375, 750, 1_500, 3_000]) {
+    calls.push(invoker.calls.length)
+    await clock.advance(ms - 1)
+    assert.equal(invoker.calls.length, calls.at(-1), 'not a moment earlier')
+    await clock.advance(1)
+  }
+  assert.deepEqual(calls, [1, 2, 3, 4])
+})
+
+test('a batch mixes partitions within its window, and fails as a whole', async () => {
+  const { consumer, fetch, invoker, answer, clock } = setup({ windowSeconds: 1 })
+  consumer.assign('orders', [0, 1])
+  await fetch(0, 0, 2)
+  await fetch(1, 5, 2)
+  await clock.advance(999)
+  assert.equal(invoker.calls.length, 0)
+  await clock.advance(1)
+  assert.deepEqual(invoker.sent, [{ 'orders-0': [0, 1], 'orders-1': [5, 6] }])
+  await answer(0, boom)
+  await clock.advance(1_000)
+  assert.deepEqual(invoker.sent[1], invoker.sent[0])
+})
+
+test('a revocation waits for the batch in flight, commits it, and drops what waits', async () => {
+  const { consumer, fetch, invoker, answer, live } = setup()
+  consumer.assign('orders', [0, 1])
+  await fetch(0, 0, 2)
+  await fetch(0, 2, 2)
+  const revoked = consumer.listener.revoked([{ topic: 'orders', partition: 0 }])
+  await settled()
+  assert.deepEqual(consumer.commits, [])
+  await answer(0)
+  await revoked
+  assert.deepEqual(consumer.committed, { 0: 2 })
+  assert.equal(invoker.calls.length, 1)
+  assert.equal(live.blocks, 0)
+  assert.equal(consumer.listener.wants({ topic: 'orders', partition: 0 }), false)
+  assert.equal(consumer.listener.wants({ topic: 'orders', partition: 1 }), true)
+})
+
+test('an answer after the deadline of a revocation settles nothing', async () => {
+  const { consumer, fetch, answer, clock, live } = setup()
+  consumer.assign('orders', [0])
+  await fetch(0, 0, 2)
+  const revoked = consumer.listener.revoked([{ topic: 'orders', partition: 0 }])
+  await clock.advance(30_000)
+  await revoked
+  await answer(0)
+  await clock.advance(5_000)
+  assert.deepEqual(consumer.commits, [])
+  assert.equal(live.blocks, 0)
+})
+
+test('a lost partition is neither committed nor called for again; the rest of its batch goes on', async () => {
+  const { consumer, fetch, invoker, answer, clock } = setup({ windowSeconds: 1 })
+  consumer.assign('orders', [0, 1])
+  await fetch(0, 0, 1)
+  await fetch(1, 0, 1)
+  await clock.advance(1_000)
+  await answer(0, boom)
+  consumer.listener.lost([{ topic: 'orders', partition: 0 }])
+  await clock.advance(1_000)
+  assert.deepEqual(invoker.sent[1], { 'orders-1': [0] })
+  await answer(1)
+  await clock.advance(1_000)
+  assert.deepEqual(consumer.committed, { 1: 1 })
+})
+
+test('a revocation does not wait for a batch that waits for its retry', async () => {
+  const { consumer, fetch, answer, live } = setup()
+  consumer.assign('orders', [0])
+  await fetch(0, 0, 2)
+  await answer(0, boom)
+  await consumer.listener.revoked([{ topic: 'orders', partition: 0 }])
+  assert.deepEqual(consumer.commits, [])
+  assert.equal(live.blocks, 0)
+})
+
+test('a stop lets the call in flight end, commits it, and calls nothing new', async () => {
+  const { poller, consumer, fetch, invoker, answer } = setup()
+  consumer.assign('orders', [0])
+  await fetch(0, 0, 2)
+  await fetch(0, 2, 2)
+  const stopped = poller.stop(10_000)
+  await settled()
+  await answer(0)
+  await stopped
+  await poller.stop(0)
+  assert.deepEqual(consumer.committed, { 0: 2 })
+  assert.deepEqual([invoker.calls.length, consumer.stops], [1, 1])
+})
+
+test('a stop cuts the call that outlasts the grace, and settles nothing of it', async () => {
+  const { poller, consumer, fetch, invoker, clock, live } = setup()
+  consumer.assign('orders', [0])
+  await fetch(0, 0, 2)
+  const stopped = poller.stop(5_000)
+  await clock.advance(5_000)
+  await stopped
+  assert.ok(invoker.calls[0]!.request.signal.aborted)
+  assert.deepEqual(consumer.commits, [])
+  assert.equal(live.blocks, 0)
+})
+
+test('a commit that was not taken is sent again with what was settled meanwhile', async () => {
+  const { consumer, fetch, invoker, clock } = setup()
+  invoker.answerAll(() => ok)
+  consumer.assign('orders', [0])
+  consumer.refuseNext(new Error('coordinator moves'))
+  await fetch(0, 0, 2)
+  await clock.advance(1_000)
+  await fetch(0, 2, 1)
+  assert.deepEqual(consumer.commits, [])
+  await clock.advance(1_000)
+  assert.deepEqual(consumer.committed, { 0: 3 })
+})
+
+test('commits are gathered: one a second, and none when nothing was settled', async () => {
+  const { consumer, fetch, invoker, clock } = setup()
+  invoker.answerAll(() => ok)
+  consumer.assign('orders', [0, 1])
+  for (let offset = 0; offset < 10; offset++) {
+    await fetch(0, offset, 1)
+    await fetch(1, offset, 1)
+    await clock.advance(100)
+  }
+  await clock.advance(10_000)
+  assert.equal(consumer.commits.length, 1)
+  assert.deepEqual(consumer.committed, { 0: 10, 1: 10 })
+})
+
+test('what holds nothing to deliver is committed past', async () => {
+  const { consumer, clock } = setup()
+  consumer.assign('orders', [0])
+  consumer.listener.skipped({ topic: 'orders', partition: 0 }, 8)
+  await clock.advance(1_000)
+  assert.deepEqual(consumer.committed, { 0: 8 })
+})
+
+test('a record that no event can hold is dropped, and the others go on', async () => {
+  const { consumer, fetch, invoker, clock } = setup()
+  invoker.answerAll(() => ok)
+  consumer.assign('orders', [0])
+  await fetch(0, 0, 1)
+  await fetch(0, 1, 1, 5_000_000)
+  await fetch(0, 2, 1)
+  await clock.advance(1_000)
+  assert.deepEqual(invoker.sent, [{ 'orders-0': [0] }, { 'orders-0': [2] }])
+  assert.deepEqual(consumer.committed, { 0: 3 })
+})
+
+test('a batch that no event can hold is cut; the rest goes next, in order', async () => {
+  const { consumer, fetch, invoker, clock } = setup({ batchSize: 100 })
+  invoker.answerAll(() => ok)
+  consumer.assign('orders', [0])
+  await fetch(0, 0, 10, 1_500_000)
+  await clock.advance(1_000)
+  assert.deepEqual(
+    invoker.sent.map(sent => sent['orders-0']),
+    [[0, 1, 2], [3, 4, 5], [6, 7, 8], [9]]
+  )
+  assert.ok(invoker.calls.every(({ bytes }) => bytes <= 6_291_456))
+})
+
+test('an event that the function finds too large is halved', async () => {
+  const { consumer, fetch, invoker, clock } = setup()
+  invoker.answerAll(({ event }) =>
+    event.records['orders-0']!.length > 2 ? { kind: 'too-large', message: 'too much' } : ok
+  )
+  consumer.assign('orders', [0])
+  await fetch(0, 0, 8)
+  await clock.advance(1_000)
+  const delivered = invoker.sent.map(sent => sent['orders-0']!).filter(offsets => offsets.length <= 2)
+  assert.deepEqual(delivered.flat(), [0, 1, 2, 3, 4, 5, 6, 7])
+  assert.deepEqual(consumer.committed, { 0: 8 })
+})
+
+test('a partition over its share is not fetched until half of it is free, and its records do not wait for the window', async () => {
+  const { consumer, fetch, invoker, answer } = setup({ windowSeconds: 300, batchSize: 10_000 }, 2 * 1024 * 1024)
+  const partition = { topic: 'orders', partition: 0 }
+  consumer.assign('orders', [0, 1])
+  await fetch(0, 0, 500, 1_000)
+  assert.equal(consumer.listener.wants(partition), true)
+  await fetch(0, 500, 600, 1_000)
+  assert.equal(consumer.listener.wants(partition), false)
+  assert.equal(invoker.calls.length, 1)
+  await answer(0)
+  assert.equal(consumer.listener.wants(partition), true)
+  assert.equal(consumer.resumes, 1)
+})
+
+test('trouble of the source is shown until it is over', async () => {
+  const { consumer, results, reports } = setup()
+  consumer.listener.problem({ kind: 'unknown-topic', message: 'orders on 127.0.0.1:9092' })
+  assert.deepEqual(reports.at(-1), {
+    kind: 'result',
+    text: 'PROBLEM: The topic does not exist on the cluster. Details: orders on 127.0.0.1:9092',
+    reason: 'ESM_CONFIG_NOT_VALID'
+  })
+  consumer.listener.problem(undefined)
+  consumer.assign('orders', [0])
+  assert.equal(results().length, 1, 'nothing was processed yet, so there is nothing better to say')
+})
