@@ -9,3 +9,6 @@ export interface Log {
 }
 
 export type LogFields = Readonly<Record<string, unknown>>
+
+/** The least that is written. */
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'

@@ -6,12 +6,11 @@ import {
   type DestinationStream,
   type Logger
 } from 'pino'
-import type { Log } from '../../ports/log.ts'
+import type { Log, LogLevel } from '../../ports/log.ts'
 import { redact } from './redact.ts'
 
 export interface LogOptions {
-  /** The least that is written. */
-  readonly level: 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  readonly level: LogLevel
   /** stderr unless given: stdout is for data. */
   readonly destination?: DestinationStream
 }

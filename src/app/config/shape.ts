@@ -1,3 +1,5 @@
+import type { LogLevel } from '../../ports/log.ts'
+
 /** Everything the program was told, checked and with defaults filled in. Plain data: composition reads it, nobody writes. */
 export interface Config {
   /** The AWS Lambda API. Port 0: any free one. */
@@ -71,5 +73,5 @@ export interface ClusterConfig {
   readonly plaintext: readonly string[]
 }
 
-export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const
-export type LogLevel = (typeof logLevels)[number]
+export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const satisfies readonly LogLevel[]
+export type { LogLevel }

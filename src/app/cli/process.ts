@@ -1,0 +1,27 @@
+import process from 'node:process'
+import { listenForSignals } from '../signals.ts'
+import { runCli } from './program.ts'
+
+/** How long something that was forgotten may keep a finished command from ending. */
+const lingerMs = 2_000
+
+/** Runs the command line of this process and sets its exit code. */
+export async function runProcess(): Promise<void> {
+  // A reader that has gone (`millrace --help | head -1`) is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+    process.exit()
+  })
+  using signals = listenForSignals(process, code => process.exit(code))
+  const terminal = process.stdout.isTTY
+  process.exitCode = await runCli(process.argv.slice(2), {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    cwd: process.cwd(),
+    stop: signals.stop,
+    columns: terminal ? process.stdout.columns : undefined,
+    colour: terminal && !process.env['NO_COLOR']
+  })
+  setTimeout(() => process.exit(), lingerMs).unref()
+}

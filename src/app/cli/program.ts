@@ -1,0 +1,81 @@
+import { Command, CommanderError } from 'commander'
+import { MillraceError } from '../../core/errors.ts'
+import { exitCodeOf, exitCodes } from '../exit-codes.ts'
+import type { Io } from '../io.ts'
+import { readVersion } from '../version.ts'
+import { addBroker, type BrokerFlags } from './broker.ts'
+import { addDemo, type DemoFlags } from './demo.ts'
+import { addServe, type ServeFlags } from './serve.ts'
+
+/** What the commands do, once their flags are read. Each resolves with the exit code. */
+export interface Actions {
+  serve(flags: ServeFlags, io: Io): Promise<number>
+  demo(flags: DemoFlags, io: Io): Promise<number>
+  broker(flags: BrokerFlags, io: Io): Promise<number>
+}
+
+// Imported when run: `millrace --version` need not wait for a Kafka client.
+const builtIn: Actions = {
+  serve: async (flags, io) => (await import('./run-serve.ts')).runServeCommand(flags, io),
+  demo: async (flags, io) => (await import('../demo.ts')).runDemo(flags, io),
+  broker: async (flags, io) => (await import('../broker.ts')).runBroker(flags, io)
+}
+
+/** Runs one command line (without `node` and the script) and resolves with its exit code; never rejects. */
+export async function runCli(args: readonly string[], io: Io, actions: Actions = builtIn): Promise<number> {
+  let code: number = exitCodes.ok
+  const program = createProgram(io, actions, exited => {
+    code = exited
+  })
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return code
+  } catch (error) {
+    // commander has said what is wrong by itself.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    io.stderr.write(`millrace: ${explain(error)}\n`)
+    return exitCodeOf(error)
+  }
+}
+
+/** What the user can mend is one sentence; anything else is a fault of ours and shows where. */
+function explain(error: unknown): string {
+  if (error instanceof MillraceError) return error.message
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
+}
+
+/** The command line; `exited` is told the exit code of the command that ran. */
+export function createProgram(io: Io, actions: Actions, exited: (code: number) => void): Command {
+  const program = new Command('millrace')
+    .description('Event source mappings for Apache Kafka, self-hosted: speaks the AWS Lambda API.')
+    .version(readVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .exitOverride()
+    .showSuggestionAfterError()
+    .configureOutput({
+      writeOut: text => io.stdout.write(text),
+      writeErr: text => io.stderr.write(text),
+      getOutHelpWidth: () => io.columns ?? 100,
+      getErrHelpWidth: () => io.columns ?? 100,
+      getOutHasColors: () => io.colour,
+      getErrHasColors: () => io.colour
+    })
+    .addHelpText(
+      'after',
+      `
+Examples:
+  millrace demo                          see it work: broker, API, function and records in one process
+  millrace serve                         serve the AWS Lambda API on 127.0.0.1:4577
+  millrace broker --topic orders:4       a Kafka broker for development, in memory
+
+Exit codes: 0 done, 1 failure, 2 usage or configuration, 3 not found, 4 not allowed, 130 interrupted.`
+    )
+  addServe(program, async flags => exited(await actions.serve(flags, io)))
+  addDemo(program, async flags => exited(await actions.demo(flags, io)))
+  addBroker(program, async flags => exited(await actions.broker(flags, io)))
+  for (const command of program.commands) {
+    command.showHelpAfterError(`Run "millrace ${command.name()} --help" for its flags and examples.`)
+  }
+  return program.showHelpAfterError('Run "millrace --help" for the commands.')
+}

@@ -1,0 +1,57 @@
+import { mkdir } from 'node:fs/promises'
+import { systemClock } from '../adapters/host/system-clock.ts'
+import { openLog } from '../adapters/log/pino.ts'
+import { sigV4Authenticator } from '../control/authenticator.ts'
+import { MillraceError } from '../core/errors.ts'
+import { MillraceServer } from './compose.ts'
+import type { Config, Credential } from './config.ts'
+import { ownCredential } from './credentials.ts'
+import { exitCodes } from './exit-codes.ts'
+import type { Io } from './io.ts'
+
+/** Serves until `io.stop` fires, then ends within the grace. Resolves with the exit code. */
+export async function runServe(config: Config, io: Io): Promise<number> {
+  const log = openLog({ level: config.logLevel })
+  const credentials = await callers(config, io)
+  const authenticator = sigV4Authenticator(credentials, systemClock)
+  await using server = new MillraceServer(config, { log, authenticator })
+  await server.start()
+  io.stdout.write(`${JSON.stringify({ api: server.url, admin: server.adminUrl })}\n`)
+  log.info({ api: server.url, admin: server.adminUrl, dataDir: config.dataDir }, 'millrace is serving')
+  await fired(io.stop)
+  log.info({ signal: String(io.stop.reason), graceMs: config.graceMs }, 'stopping: finishing what is in flight')
+  await server.stop({ graceMs: config.graceMs })
+  log.info({}, 'stopped')
+  return exitCodes.ok
+}
+
+/** Who may call: those of the configuration, or a key of our own that is made once. */
+async function callers({ credentials, dataDir, region }: Config, io: Io): Promise<readonly Credential[]> {
+  if (credentials.length > 0) return credentials
+  try {
+    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new MillraceError('MILL_DATA_DIR', [dataDir, (error as Error).message], { cause: error })
+  }
+  const { credential, file, made } = await ownCredential(dataDir)
+  io.stderr.write(
+    made
+      ? `millrace: no credentials are configured, so a key was made and kept in ${file}. To use it:\n`
+      : `millrace: no credentials are configured; the key of ${file} is in force. To use it:\n`
+  )
+  // The secret itself stays in the file: what a terminal shows ends up in logs and scrollback.
+  io.stderr.write(
+    `  export AWS_ACCESS_KEY_ID=${credential.accessKeyId} AWS_DEFAULT_REGION=${region}\n` +
+      `  export AWS_SECRET_ACCESS_KEY=$(node -p 'require(${JSON.stringify(file)}).secretAccessKey')\n`
+  )
+  return [credential]
+}
+
+function fired(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise(resolve => {
+    signal.addEventListener('abort', () => {
+      resolve()
+    })
+  })
+}
