@@ -1,6 +1,9 @@
 import type { Api } from './api.ts'
 import { apiVersions } from './handlers/api-versions.ts'
+import { describeCluster, describeLogDirs, listPartitionReassignments, saslHandshake } from './handlers/cluster.ts'
+import { alterConfigs, describeConfigs, incrementalAlterConfigs } from './handlers/configs.ts'
 import { fetch } from './handlers/fetch.ts'
+import { deleteGroups, describeGroups, listGroups } from './handlers/group-admin.ts'
 import { findCoordinator, heartbeat, joinGroup, leaveGroup, syncGroup } from './handlers/group-membership.ts'
 import { offsetCommit, offsetDelete, offsetFetch } from './handlers/group-offsets.ts'
 import { listOffsets, offsetForLeaderEpoch } from './handlers/list-offsets.ts'
@@ -21,13 +24,23 @@ const all: readonly Api[] = [
   heartbeat,
   leaveGroup,
   syncGroup,
+  describeGroups,
+  listGroups,
+  saslHandshake,
   createTopics,
   deleteTopics,
   deleteRecords,
   initProducerId,
   offsetForLeaderEpoch,
+  describeConfigs,
+  alterConfigs,
+  describeLogDirs,
   createPartitions,
-  offsetDelete
+  deleteGroups,
+  incrementalAlterConfigs,
+  listPartitionReassignments,
+  offsetDelete,
+  describeCluster
 ]
 
 /** Every request this broker understands, by its key. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { errorCodes } from './error-codes.ts'
 import { GroupMember, refusedJoin, refusedSync } from './group-member.ts'
 import type { JoinAnswer, JoinRequest, SyncAnswer } from './group-member.ts'
+import { chooseProtocol, commonProtocols } from './protocol-choice.ts'
 
 /**
  * Empty                nobody is in it; offsets may be                   → PreparingRebalance
@@ -145,7 +146,7 @@ export class Group {
   #supports({ protocolType, protocols }: JoinRequest): boolean {
     if (protocolType === '' || protocols.length === 0) return false
     if (this.#members.size === 0) return true
-    const common = this.#commonProtocols()
+    const common = commonProtocols(this.members)
     return protocolType === this.#protocolType && protocols.some(({ name }) => common.has(name))
   }
 
@@ -206,7 +207,7 @@ export class Group {
     old.end(errorCodes.FENCED_INSTANCE_ID)
     if (this.#leader === old.id) this.#leader = id
     this.#touch(member)
-    if (this.#state === 'Stable' && this.#chooseProtocol() === this.#protocolName) {
+    if (this.#state === 'Stable' && chooseProtocol(this.members) === this.#protocolName) {
       // An old client cannot be told to skip the assignment; naming its former id as leader makes it a follower.
       const answer = this.#joined(member)
       return request.maySkipAssignment
@@ -264,7 +265,7 @@ export class Group {
       this.#leader = joined.id
     }
     this.#generation += 1
-    this.#protocolName = this.#chooseProtocol()
+    this.#protocolName = chooseProtocol(this.members)
     this.#state = 'CompletingRebalance'
     this.#rebalanceTimer = setTimeout(() => this.#dropUnsynced(), this.#rebalanceTimeoutMs()).unref()
     for (const member of this.#members.values()) {
@@ -354,21 +355,5 @@ export class Group {
 
   #rebalanceTimeoutMs(): number {
     return Math.max(1, ...this.members.map(member => member.rebalanceTimeoutMs))
-  }
-
-  #commonProtocols(): Set<string> {
-    const [first, ...rest] = this.members.map(member => new Set(member.protocols.map(({ name }) => name)))
-    return rest.reduce((common, names) => common.intersection(names), first ?? new Set<string>())
-  }
-
-  /** Every member votes for the first of its protocols that all can do; the earliest with most votes wins. */
-  #chooseProtocol(): string | null {
-    const common = this.#commonProtocols()
-    const votes = new Map<string, number>()
-    for (const { protocols } of this.members) {
-      const choice = protocols.find(({ name }) => common.has(name))
-      if (choice !== undefined) votes.set(choice.name, (votes.get(choice.name) ?? 0) + 1)
-    }
-    return [...votes].sort(([, a], [, b]) => b - a)[0]?.[0] ?? null
   }
 }

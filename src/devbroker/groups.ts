@@ -22,8 +22,8 @@ export class Groups {
     this.#initialDelayMs = initialDelayMs
   }
 
-  ids(): string[] {
-    return [...this.#groups.keys()]
+  all(): [groupId: string, group: Group][] {
+    return [...this.#groups].map(([groupId, { group }]) => [groupId, group])
   }
 
   get(groupId: string): Group | undefined {

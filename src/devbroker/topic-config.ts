@@ -2,7 +2,7 @@ import { KafkaError } from './error-codes.ts'
 import type { LogLimits } from './partition-log.ts'
 
 /** Types as DescribeConfigs numbers them. */
-const configTypes = { boolean: 1, string: 2, int: 3, long: 5, double: 6, list: 7 } as const
+export const configTypes = { boolean: 1, string: 2, int: 3, long: 5, double: 6, list: 7 } as const
 
 interface ConfigEntry {
   readonly type: keyof typeof configTypes

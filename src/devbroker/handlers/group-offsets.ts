@@ -1,7 +1,6 @@
 import { defineApi } from '../api.ts'
 import type { RequestContext } from '../api.ts'
 import { errorCodes } from '../error-codes.ts'
-import type { Group } from '../group.ts'
 import { maxMetadataLength } from '../offset-store.ts'
 import type { OffsetStore } from '../offset-store.ts'
 import * as s from '../wire-schema.ts'
@@ -199,11 +198,6 @@ export const offsetFetch = defineApi({
   })
 })
 
-/** Consumers own what they are subscribed to; what their metadata says is theirs to read, so any member keeps all. */
-function mayDelete(group: Group): boolean {
-  return group.state === 'Empty'
-}
-
 export const offsetDelete = defineApi({
   key: 47,
   name: 'OffsetDelete',
@@ -226,7 +220,8 @@ export const offsetDelete = defineApi({
     const offsets = broker.groups.offsets(groupId)
     const remove = (topic: string, partition: number): number => {
       if (broker.topics.get(topic)?.partitions[partition] === undefined) return errorCodes.UNKNOWN_TOPIC_OR_PARTITION
-      if (!mayDelete(group)) return errorCodes.GROUP_SUBSCRIBED_TO_TOPIC
+      // Which topics a member reads stands in metadata that is its protocol's own; with members, all are in use.
+      if (group.state !== 'Empty') return errorCodes.GROUP_SUBSCRIBED_TO_TOPIC
       offsets?.delete(topic, partition)
       return errorCodes.NONE
     }
