@@ -1,4 +1,5 @@
 import type { PollerAssignment, PollerReport } from '../../ports/poller-host.ts'
+import type { LogLevel } from '../../ports/log.ts'
 
 /** What crosses the threads. `poller` names one opening of a poller; numbers are never used twice. */
 export type ToThread =
@@ -11,7 +12,7 @@ export type FromThread =
 
 /** Given to a poller's thread at its start. */
 export interface ThreadOptions {
-  readonly logLevel: string
+  readonly logLevel: LogLevel
   /** Rebalances wait this long for calls in flight. */
   readonly drainMs: number
 }

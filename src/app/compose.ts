@@ -1,0 +1,147 @@
+import { join } from 'node:path'
+import { ConfiguredClusters } from '../adapters/clusters/configured-clusters.ts'
+import { systemClock } from '../adapters/host/system-clock.ts'
+import { ThreadHost } from '../adapters/host/thread-host.ts'
+import { ConfiguredFunctions } from '../adapters/invoker/catalog.ts'
+import { FunctionHost } from '../adapters/invoker/function-host.ts'
+import { openSqliteStore } from '../adapters/store/sqlite.ts'
+import { AdminServer } from '../control/admin-server.ts'
+import type { Authenticator } from '../control/authenticator.ts'
+import { ControlServer } from '../control/server.ts'
+import { Fleet } from '../fleet/fleet.ts'
+import type { Log } from '../ports/log.ts'
+import type { MappingStore } from '../ports/mapping-store.ts'
+import type { Service } from '../ports/service.ts'
+import type { Config } from './config.ts'
+import { localFunctions } from './local-functions.ts'
+
+export interface ServerParts {
+  readonly log: Log
+  readonly authenticator: Authenticator
+}
+
+/** A rebalance waits this long for calls in flight of partitions that go. */
+const drainMs = 30_000
+
+/** This module's own extension tells whether sources or the published build run. */
+const threadEntry = new URL(
+  import.meta.url.endsWith('.ts') ? './poller-thread.ts' : './poller-thread.js',
+  import.meta.url
+)
+
+/**
+ * The whole server, put together: API and fleet meet in the store; functions and pollers are beside them.
+ * `start` brings up what others need first and undoes itself when a part cannot start; `stop` goes the other way.
+ */
+export class MillraceServer implements Service {
+  readonly #config: Config
+  readonly #parts: ServerParts
+  readonly #undo: (() => Promise<void>)[] = []
+  #api: ControlServer | undefined
+  #admin: AdminServer | undefined
+  #fleet: Fleet | undefined
+  #stopped: Promise<void> | undefined
+
+  constructor(config: Config, parts: ServerParts) {
+    this.#config = config
+    this.#parts = parts
+  }
+
+  /** Of the AWS API, once started. */
+  get url(): string {
+    if (this.#api === undefined) throw new Error('the server has not been started')
+    return this.#api.url
+  }
+
+  /** Of health and metrics, once started. */
+  get adminUrl(): string {
+    if (this.#admin === undefined) throw new Error('the server has not been started')
+    return this.#admin.url
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.#start()
+    } catch (error) {
+      await this.stop()
+      throw error
+    }
+  }
+
+  async #start(): Promise<void> {
+    const { listen, adminListen, dataDir, region, accountId, strictAws, memoryBudgetMiB } = this.#config
+    const { log, authenticator } = this.#parts
+    const clock = systemClock
+    const store = openSqliteStore(join(dataDir, 'millrace.db'), { log })
+    this.#undo.push(async () => store[Symbol.asyncDispose]())
+    const functionHost = new FunctionHost({ functions: localFunctions(this.#config), region, accountId, log, clock })
+    this.#undo.push(() => functionHost.stop({ graceMs: 0 }))
+    await functionHost.start()
+    const functions = new ConfiguredFunctions({
+      functions: this.#config.functions,
+      host: functionHost,
+      region,
+      accountId
+    })
+    const clusters = new ConfiguredClusters(this.#config.clusters)
+    const host = new ThreadHost({
+      entry: threadEntry,
+      threads: this.#config.workers,
+      thread: { logLevel: this.#config.logLevel, drainMs },
+      log
+    })
+    this.#undo.push(() => host.close())
+    this.#fleet = new Fleet({
+      store,
+      host,
+      functions,
+      clusters,
+      clock,
+      log,
+      graceMs: this.#config.graceMs,
+      memoryBudgetBytes: memoryBudgetMiB * 1024 * 1024
+    })
+    this.#api = new ControlServer({
+      listen,
+      store,
+      functions,
+      clusters,
+      authenticator,
+      region,
+      accountId,
+      strictAws,
+      log,
+      clock
+    })
+    this.#admin = new AdminServer({ listen: adminListen, ready: () => this.#ready(store) })
+    await this.#api.start()
+    await this.#admin.start()
+    await this.#fleet.start()
+  }
+
+  /** Refuses new requests, then finishes and commits what is in flight within `graceMs`. Safe before start and twice. */
+  stop({ graceMs = 0 }: { readonly graceMs?: number } = {}): Promise<void> {
+    this.#stopped ??= this.#stop(graceMs)
+    return this.#stopped
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    await this.#api?.stop()
+    await this.#fleet?.stop({ graceMs })
+    await this.#admin?.stop()
+    for (const undo of this.#undo.toReversed()) await undo()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop()
+  }
+
+  async #ready(store: MappingStore): Promise<{ ok: boolean; problems: string[] }> {
+    try {
+      await store.list({}, 1)
+      return { ok: true, problems: [] }
+    } catch (error) {
+      return { ok: false, problems: [`store: ${error instanceof Error ? error.message : String(error)}`] }
+    }
+  }
+}
