@@ -100,6 +100,16 @@ const registry = {
     aws: 'UnknownOperationException',
     message: 'Millrace has no operation for %s %s.'
   },
+  MILL_OPERATION_NOT_BUILT: {
+    status: 404,
+    aws: 'UnknownOperationException',
+    message: 'Millrace does not have the operation %s of AWS Lambda.'
+  },
+  MILL_AUTH_ORIGIN: {
+    status: 403,
+    aws: 'AccessDeniedException',
+    message: 'This server takes unsigned requests, but none from web pages (Origin %s).'
+  },
   MILL_AUTH_MISSING: {
     status: 403,
     aws: 'MissingAuthenticationTokenException',
@@ -117,6 +127,7 @@ const registry = {
     message:
       'The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and signing method. Consult the service documentation for details.'
   },
+  MILL_AUTH_SCOPE: { status: 403, aws: 'InvalidSignatureException', message: '%s' },
   MILL_AUTH_EXPIRED: { status: 403, aws: 'InvalidSignatureException', message: 'Signature expired: %s' },
   MILL_AUTH_DENIED: {
     status: 403,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { MappingStore } from '../../src/ports/mapping-store.ts'
-import { aMapping } from '../support/mappings.ts'
+import { aMapping } from '../support/stored-mapping.ts'
 
 /** What every store has to do. `open` gives an empty one. */
 export function mappingStoreContract(name: string, open: () => Promise<MappingStore>): void {

@@ -60,11 +60,10 @@ function openError(error: unknown, file: string, directory: string): unknown {
   }
 }
 
-function resultCode(error: unknown): number | undefined {
+/** 0 for what is not SQLite's. */
+function resultCode(error: unknown): number {
   // `errcode` is the extended code; its low byte is the primary one.
-  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
-    ? error.errcode & 0xff
-    : undefined
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : 0
 }
 
 interface Row {

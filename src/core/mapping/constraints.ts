@@ -20,7 +20,7 @@ export function readMembers(operation: Operation, body: unknown): Members {
     else if (operation === 'create' && field.requiredOnCreate === true) broken.push(isNull(name))
   }
   refuse(broken)
-  return members as Members
+  return members
 }
 
 /** Reads one value that is not part of a mapping's body, for example a member of a query. */
@@ -49,7 +49,8 @@ function constraintError(broken: readonly string[]): MillraceError {
 
 const lowerFirst = (name: string): string => name.charAt(0).toLowerCase() + name.slice(1)
 const failed = (value: string, path: string, constraint: string): string =>
-  `Value '${value}' at '${path}' failed to satisfy constraint: ${constraint}`
+  `Value '${shortened(value)}' at '${path}' failed to satisfy constraint: ${constraint}`
+const shortened = (text: string): string => (text.length > 1_000 ? `${text.slice(0, 1_000)}…` : text)
 const isNull = (name: string): string =>
   `Value null at '${lowerFirst(name)}' failed to satisfy constraint: Member must not be null`
 
@@ -105,7 +106,7 @@ function readList(shape: Shape & { type: 'list' }, value: unknown, path: string,
 
 function readMap(shape: Shape & { type: 'map' }, value: unknown, path: string, broken: string[]): unknown {
   const given = Object.entries(asObject(value, path)).filter(([, item]) => item !== null)
-  limitLength(shape, given.length, shown(value), path, broken)
+  limitLength(shape, given.length, shown(given.map(([key]) => key)), path, broken)
   const limits = constraints(shape.key)
   const unfit = limits.filter(limit => given.some(([key]) => !limit.holds(key))).map(limit => limit.text)
   if (unfit.length > 0) {
@@ -181,10 +182,14 @@ function limitLength(
 const atMost = (what: string, max: number): string => `Member must have ${what} less than or equal to ${max}`
 const atLeast = (what: string, min: number): string => `Member must have ${what} greater than or equal to ${min}`
 const awsPath = (path: string): string => path.split('.').map(lowerFirst).join('.')
-const shown = (value: unknown): string =>
-  Array.isArray(value)
-    ? `[${value.map(item => (typeof item === 'string' ? item : JSON.stringify(item))).join(', ')}]`
-    : JSON.stringify(value)
+const shown = (items: readonly unknown[]): string => `[${items.map(kindOf).join(', ')}]`
+
+/** A text or number as it is; of anything deeper only what it is, for its depth is the sender's choice. */
+function kindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'a list'
+  if (typeof value === 'object' && value !== null) return 'an object'
+  return String(value)
+}
 
 export function asObject(value: unknown, path: string): Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongType(path, 'an object', value)
@@ -192,6 +197,6 @@ export function asObject(value: unknown, path: string): Readonly<Record<string, 
 }
 
 function wrongType(path: string, wanted: string, value: unknown): MillraceError {
-  const given = JSON.stringify(value) ?? 'nothing'
-  return new MillraceError('MILL_BODY_TYPE', [path, wanted, given.length > 100 ? `${given.slice(0, 100)}…` : given])
+  const given = typeof value === 'string' ? JSON.stringify(value) : kindOf(value)
+  return new MillraceError('MILL_BODY_TYPE', [path, wanted, shortened(given)])
 }

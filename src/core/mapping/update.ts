@@ -13,12 +13,13 @@ import {
 import type { OptionalParts, ParseRules } from './parse.ts'
 
 /** What an Update asks for; what it leaves out stays. */
-export interface MappingUpdate extends OptionalParts {
+export interface MappingUpdate {
   /** As it was written. */
   readonly functionName?: string
-  readonly batchSize?: number
-  readonly enabled?: boolean
+  readonly changes: Changes
 }
+
+export type Changes = OptionalParts & Partial<Pick<MappingSpec, 'batchSize' | 'enabled'>>
 
 /** The first half, which needs no mapping: the limits of the model. */
 export const readUpdate = (body: unknown): Members => readMembers('update', body)
@@ -30,12 +31,12 @@ export function parseUpdate(members: Members, before: MappingSpec, rules: ParseR
   refuseGroupId(members, before)
   refuseParallelization(members, rules)
   refuseNotBuilt(members)
-  return {
-    ...(members.FunctionName === undefined ? {} : { functionName: members.FunctionName }),
+  const changes: Changes = {
     ...(members.BatchSize === undefined ? {} : { batchSize: members.BatchSize }),
     ...(members.Enabled === undefined ? {} : { enabled: members.Enabled }),
     ...optionalParts(members)
   }
+  return members.FunctionName === undefined ? { changes } : { functionName: members.FunctionName, changes }
 }
 
 /** AWS refuses it whenever it is sent, even with the present value (reference 1.2). */
@@ -54,11 +55,10 @@ export type FunctionIdentity = Pick<MappingSpec, 'functionArn' | 'functionName' 
 /** The spec after an update. `identity` is given when the update names a function. */
 export function applyUpdate(
   before: MappingSpec,
-  update: MappingUpdate,
+  changes: Changes,
   identity: FunctionIdentity | undefined
 ): MappingSpec {
-  const { functionName: _written, ...rest } = update
-  if (identity === undefined) return { ...before, ...rest }
-  const { qualifier: _old, ...withoutQualifier } = before
-  return { ...withoutQualifier, ...rest, ...identity }
+  const after: { -readonly [K in keyof MappingSpec]: MappingSpec[K] } = { ...before, ...changes, ...identity }
+  if (identity !== undefined && identity.qualifier === undefined) delete after.qualifier
+  return after
 }

@@ -1,6 +1,6 @@
 // Run as a process by sqlite.test.ts: writes a mapping, says its UUID, and waits to be killed.
 import { openSqliteStore } from '../../../src/adapters/store/sqlite.ts'
-import { aMapping } from '../../support/mappings.ts'
+import { aMapping } from '../../support/stored-mapping.ts'
 
 const store = openSqliteStore(process.argv[2] ?? '')
 const mapping = aMapping()

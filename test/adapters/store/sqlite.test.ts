@@ -9,7 +9,7 @@ import { after, test } from 'node:test'
 import { openSqliteStore } from '../../../src/adapters/store/sqlite.ts'
 import { schemaVersion } from '../../../src/adapters/store/sqlite-schema.ts'
 import { mappingStoreContract } from '../../contracts/mapping-store.ts'
-import { aMapping } from '../../support/mappings.ts'
+import { aMapping } from '../../support/stored-mapping.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-store-'))
 after(() => rmSync(root, { recursive: true, force: true }))

@@ -1,0 +1,141 @@
+import { createServer } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { MillraceError } from '../core/errors.ts'
+import type { Service } from '../ports/service.ts'
+
+export interface ListenAddress {
+  readonly host: string
+  /** 0: any free port. */
+  readonly port: number
+}
+
+export interface HttpListenerOptions {
+  readonly listen: ListenAddress
+  /** The setting that names the address, for the error when it is taken. */
+  readonly setting: 'listen' | 'adminListen'
+  /** Must not throw. */
+  readonly answer: (request: IncomingMessage, response: ServerResponse) => void
+}
+
+const defaultGraceMs = 5_000
+const limits = {
+  maxHeaderSize: 16_384,
+  headersTimeout: 10_000,
+  // The whole request; the answer may take as long as a function runs.
+  requestTimeout: 30_000,
+  keepAliveTimeout: 30_000,
+  connectionsCheckingInterval: 5_000
+}
+const maxConnections = 1_024
+const maxHeadersCount = 100
+const maxRequestsPerSocket = 10_000
+
+/**
+ * One HTTP server that can start and stop again. start and stop queue up: each sees the end of the one before.
+ * `start` rejects with `MILL_LISTEN`.
+ */
+export class HttpListener implements Service {
+  readonly #options: HttpListenerOptions
+  #server: Server | undefined
+  #turn: Promise<void> = Promise.resolve()
+  #stopping = false
+
+  constructor(options: HttpListenerOptions) {
+    this.#options = options
+  }
+
+  /** The port in use; before start the one that was asked for. */
+  get port(): number {
+    const address = this.#server?.address()
+    return typeof address === 'object' && address !== null ? address.port : this.#options.listen.port
+  }
+
+  /** How to reach it from this machine. */
+  get url(): string {
+    const { host } = this.#options.listen
+    const reachable = host === '0.0.0.0' || host === '' ? '127.0.0.1' : host === '::' ? '::1' : host
+    return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${this.port}`
+  }
+
+  /** True between stop's first word and its last: answers then close their connection. */
+  get stopping(): boolean {
+    return this.#stopping
+  }
+
+  async start(): Promise<void> {
+    return this.#next(() => this.#open())
+  }
+
+  async stop({ graceMs = defaultGraceMs }: { readonly graceMs?: number } = {}): Promise<void> {
+    return this.#next(() => this.#close(graceMs))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    return this.stop({ graceMs: 0 })
+  }
+
+  async #next(run: () => Promise<void>): Promise<void> {
+    const done = this.#turn.then(run)
+    // A start that failed is told to its caller, and holds up nobody after it.
+    this.#turn = done.catch(() => undefined)
+    return done
+  }
+
+  async #open(): Promise<void> {
+    if (this.#server !== undefined) return
+    const { listen, setting, answer } = this.#options
+    const server = createServer({ ...limits, keepAlive: true, noDelay: true }, answer)
+    server.maxConnections = maxConnections
+    server.maxHeadersCount = maxHeadersCount
+    server.maxRequestsPerSocket = maxRequestsPerSocket
+    server.on('clientError', refuseGarbage)
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, listen, setting)))
+      server.listen(listen.port, listen.host, resolve)
+    })
+    this.#server = server
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const server = this.#server
+    if (server === undefined) return
+    this.#stopping = true
+    const closed = new Promise<void>(resolve => void server.close(() => resolve()))
+    const late = setTimeout(() => server.closeAllConnections(), graceMs)
+    await closed
+    clearTimeout(late)
+    this.#server = undefined
+    this.#stopping = false
+  }
+}
+
+function listenError(error: NodeJS.ErrnoException, { host, port }: ListenAddress, setting: string): MillraceError {
+  const advice: Record<string, string> = {
+    EADDRINUSE: `another program has the port: stop it, or set ${setting} to another port`,
+    EADDRNOTAVAIL: `this machine has no such address: set ${setting} to one it has, for example 127.0.0.1:${port}`,
+    EACCES: `ports below 1024 need rights of their own: set ${setting} to a higher port`,
+    ENOTFOUND: `the host name is not known: set ${setting} to an address of this machine`
+  }
+  const code = error.code ?? error.message
+  const what = advice[code] ?? `${error.message}: set ${setting} to another address`
+  return new MillraceError('MILL_LISTEN', [`${host}:${port}`, code, what], { cause: error })
+}
+
+/** What is no HTTP, or too slow, or too large in its headers, is told so in the form of all other errors. */
+function refuseGarbage(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : '400 Bad Request'
+  const body = JSON.stringify({ message: `Malformed request: ${error.message}` })
+  socket.end(
+    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\nx-amzn-errortype: InvalidRequestException\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
+  )
+}

@@ -1,0 +1,169 @@
+import { MillraceError } from '../core/errors.ts'
+import { parseFunctionName, withQualifier } from '../core/mapping/function-name.ts'
+import type { Home } from '../core/mapping/function-name.ts'
+import { settledState, stateOfUpdate } from '../core/mapping/lifecycle.ts'
+import { noRecordsProcessed, userInitiated } from '../core/mapping/mapping.ts'
+import type { Mapping, MappingSpec } from '../core/mapping/mapping.ts'
+import { parseCreate } from '../core/mapping/parse.ts'
+import { addTags, removeTags } from '../core/mapping/tags.ts'
+import type { Tags } from '../core/mapping/tags.ts'
+import { applyUpdate, parseUpdate, readUpdate } from '../core/mapping/update.ts'
+import type { FunctionIdentity } from '../core/mapping/update.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { ClusterDirectory } from '../ports/clusters.ts'
+import type { FunctionCatalog } from '../ports/functions.ts'
+import type { MappingChange, MappingPage, MappingStore } from '../ports/mapping-store.ts'
+
+export interface MappingServiceOptions extends Home {
+  readonly store: MappingStore
+  readonly functions: FunctionCatalog
+  readonly clusters: ClusterDirectory
+  readonly clock: Pick<Clock, 'now'>
+  readonly newUuid: () => string
+  /** Refuse what AWS refuses. */
+  readonly strictAws: boolean
+}
+
+/** AWS's limit for functions of a Kafka event source: 14 minutes (reference 1.2, rule 2). */
+const longestTimeoutSeconds = 840
+/** Never more than this many in one answer, whatever was asked for (reference 1.7). */
+const longestPage = 100
+/** Writers that meet at one mapping are the API and the fleet: more rounds than this is no race but a fault. */
+const mostRounds = 20
+
+/** The use cases of a mapping: what the API does, without HTTP. All reject with MillraceError. */
+export class MappingService {
+  readonly #options: MappingServiceOptions
+
+  constructor(options: MappingServiceOptions) {
+    this.#options = options
+  }
+
+  async create(body: unknown): Promise<Mapping> {
+    const { clusters, clock, newUuid, store } = this.#options
+    const { functionName, ...rest } = parseCreate(body, this.#options, clock.now())
+    const identity = this.#functionOf(functionName)
+    if (rest.source.kind === 'msk') await clusters.address(rest.source)
+    const uuid = newUuid()
+    const spec: MappingSpec = { ...rest, ...identity, consumerGroupId: rest.consumerGroupId ?? uuid }
+    const mapping: Mapping = {
+      uuid,
+      version: 1,
+      specVersion: 1,
+      spec,
+      state: 'Creating',
+      stateTransitionReason: userInitiated,
+      lastProcessingResult: noRecordsProcessed,
+      lastModifiedMs: clock.now()
+    }
+    await store.insert(mapping)
+    return mapping
+  }
+
+  async get(uuid: string): Promise<Mapping> {
+    const mapping = await this.#options.store.get(uuid)
+    if (mapping === undefined) throw new MillraceError('MILL_MAPPING_NOT_FOUND')
+    return mapping
+  }
+
+  /** A function or source that nobody knows gives an empty list. */
+  async list(query: {
+    readonly functionName?: string
+    readonly eventSourceArn?: string
+    readonly maxItems?: number
+    readonly marker?: string
+  }): Promise<MappingPage> {
+    const { functionName, eventSourceArn, maxItems = longestPage, marker } = query
+    const filter = {
+      ...(functionName === undefined ? {} : { functionArn: this.#arnOf(functionName) }),
+      ...(eventSourceArn === undefined ? {} : { eventSourceArn })
+    }
+    return this.#options.store.list(filter, Math.min(maxItems, longestPage), marker)
+  }
+
+  async update(uuid: string, body: unknown): Promise<Mapping> {
+    const members = readUpdate(body)
+    return this.#change(uuid, 'update', before => {
+      const { functionName, changes } = parseUpdate(members, before.spec, this.#options)
+      const spec = applyUpdate(
+        before.spec,
+        changes,
+        functionName === undefined ? undefined : this.#functionOf(functionName)
+      )
+      return {
+        // Nothing different, nothing to restart: the fleet settles the state and leaves the poller alone.
+        ...(isSame(spec, before.spec) ? {} : { spec }),
+        state: stateOfUpdate(before, spec.enabled),
+        stateTransitionReason: userInitiated,
+        lastModifiedMs: this.#options.clock.now()
+      }
+    })
+  }
+
+  /** The fleet stops the poller and takes the mapping out of the store. */
+  async delete(uuid: string): Promise<Mapping> {
+    return this.#change(uuid, 'delete', () => ({
+      state: 'Deleting',
+      stateTransitionReason: userInitiated,
+      lastModifiedMs: this.#options.clock.now()
+    }))
+  }
+
+  async tags(uuid: string): Promise<Tags> {
+    return (await this.get(uuid)).spec.tags
+  }
+
+  async tag(uuid: string, added: Tags): Promise<void> {
+    await this.#compareAndSet(uuid, 'tag', before => ({ tags: addTags(before.spec.tags, added) }))
+  }
+
+  /** Keys that are not there are no error. */
+  async untag(uuid: string, keys: readonly string[]): Promise<void> {
+    await this.#compareAndSet(uuid, 'untag', before => ({ tags: removeTags(before.spec.tags, keys) }))
+  }
+
+  async #change(uuid: string, verb: string, decide: (before: Mapping) => MappingChange): Promise<Mapping> {
+    return this.#compareAndSet(uuid, verb, before => {
+      // A change in the middle of another is simply the newer wish, unless AWS's refusal is wanted; but what is being
+      // deleted is not brought back.
+      const busy = this.#options.strictAws && settledState(before) !== undefined
+      if (busy || before.state === 'Deleting') throw new MillraceError('MILL_MAPPING_IN_USE', [verb])
+      return decide(before)
+    })
+  }
+
+  /** Decides anew on what is there now until nobody else was faster. */
+  async #compareAndSet(uuid: string, verb: string, decide: (before: Mapping) => MappingChange): Promise<Mapping> {
+    for (let round = 0; round < mostRounds; round++) {
+      const before = await this.get(uuid)
+      const after = await this.#options.store.update(uuid, before.version, decide(before))
+      if (after !== undefined) return after
+    }
+    throw new MillraceError('MILL_MAPPING_IN_USE', [verb])
+  }
+
+  #functionOf(written: string): FunctionIdentity {
+    const { name, arn, qualifier } = parseFunctionName(written, this.#options)
+    const entry = this.#options.functions.find(name)
+    // An ARN of another account or region is another function.
+    if (entry === undefined || (isArn(written) && entry.arn !== arn)) throw new MillraceError('MILL_FUNCTION_NOT_FOUND')
+    if (entry.timeoutSeconds > longestTimeoutSeconds)
+      throw new MillraceError('MILL_FUNCTION_TIMEOUT', [name, entry.timeoutSeconds, longestTimeoutSeconds])
+    const functionArn = withQualifier(entry.arn, qualifier)
+    return { functionArn, functionName: name, ...(qualifier === undefined ? {} : { qualifier }) }
+  }
+
+  #arnOf(written: string): string {
+    const { name, arn, qualifier } = parseFunctionName(written, this.#options)
+    return withQualifier(isArn(written) ? arn : (this.#options.functions.find(name)?.arn ?? arn), qualifier)
+  }
+}
+
+/** More than a name was written: its account and region count. */
+const isArn = (written: string): boolean => /^arn:|\d{12}:/.test(written)
+
+/** Both hold plain data, with their members in whatever order they were set. */
+const isSame = (a: MappingSpec, b: MappingSpec): boolean => textOf(a) === textOf(b)
+
+const textOf = (spec: MappingSpec): string =>
+  JSON.stringify(Object.entries(spec).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)))

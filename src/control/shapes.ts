@@ -1,0 +1,50 @@
+import type { EventSourceMappingConfiguration } from '../core/mapping/render.ts'
+
+export type { EventSourceMappingConfiguration } from '../core/mapping/render.ts'
+
+/** Answer of ListEventSourceMappings. */
+export interface EventSourceMappingList {
+  readonly EventSourceMappings: readonly EventSourceMappingConfiguration[]
+  readonly NextMarker?: string
+}
+
+/** AWS's FunctionConfiguration, as far as a function here has what it describes. */
+export interface FunctionConfiguration {
+  readonly FunctionName: string
+  readonly FunctionArn: string
+  readonly Description: string
+  readonly Timeout: number
+  readonly MemorySize: number
+  readonly Version: string
+  readonly State: 'Active'
+  readonly LastUpdateStatus: 'Successful'
+  readonly PackageType: 'Zip' | 'Image'
+  readonly LastModified: string
+}
+
+/** Answer of GetFunction. */
+export interface FunctionDescription {
+  readonly Configuration: FunctionConfiguration
+  /** Nobody can fetch the code from here; there because clients take it for granted. */
+  readonly Code: Readonly<Record<string, never>>
+  readonly Tags: Readonly<Record<string, string>>
+}
+
+/** Answer of ListFunctions. */
+export interface FunctionList {
+  readonly Functions: readonly FunctionConfiguration[]
+  readonly NextMarker?: string
+}
+
+/** Answer of ListTags. */
+export interface TagList {
+  readonly Tags: Readonly<Record<string, string>>
+}
+
+/** Every error. Some of AWS's types have `message`, some `Message` (reference 1.9). */
+export interface ErrorBody {
+  readonly Type?: 'User' | 'Service'
+  readonly message?: string
+  readonly Message?: string
+  readonly Reason?: string
+}

@@ -1,0 +1,239 @@
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { MillraceError } from '../core/errors.ts'
+import { decodeQuery } from './query.ts'
+
+/** A request as it came over the wire, before anything was decoded. */
+export interface RequestHead {
+  readonly method: string
+  /** Raw, with its percent escapes, without the query. */
+  readonly path: string
+  /** Raw, without the question mark; '' when there is none. */
+  readonly query: string
+  /** In order and with duplicates. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
+}
+
+/** What a request says about its own signature, checked for everything that needs no body. */
+export interface SignedClaim {
+  readonly accessKeyId: string
+  /** True when the signature fits the request and this body. */
+  fits(body: Uint8Array): boolean
+}
+
+const algorithm = 'AWS4-HMAC-SHA256'
+const service = 'lambda'
+/** How far the clocks of caller and server may differ, as at AWS. */
+const skewMs = 15 * 60_000
+const longestPresignedSeconds = 7 * 86_400
+
+/**
+ * Reads the signature of a request: the Authorization header, or the query of a presigned URL. `secretOf` gives a key's
+ * secret. Any region is taken, the service must be `lambda`. The body's own hash is signed, whatever
+ * `x-amz-content-sha256` says. Throws the MILL_AUTH_… errors for what can be told without the body.
+ */
+export function readSignature(
+  head: RequestHead,
+  secretOf: (accessKeyId: string) => string | undefined,
+  nowMs: number
+): SignedClaim {
+  const headers = gather(head.headers)
+  const query = decodeQuery(head.query)
+  const signature = headers.has('authorization')
+    ? fromHeader(headers)
+    : query.some(([name]) => name === 'X-Amz-Signature' || name === 'X-Amz-Algorithm')
+      ? fromQuery(query)
+      : undefined
+  if (signature === undefined) throw new MillraceError('MILL_AUTH_MISSING')
+  const scope = readScope(signature)
+  checkSigned(signature, headers)
+  const secret = secretOf(scope.accessKeyId)
+  if (secret === undefined) throw new MillraceError('MILL_AUTH_UNKNOWN_KEY')
+  checkTime(signature, scope, nowMs)
+  const key = signingKey(secret, scope)
+  return {
+    accessKeyId: scope.accessKeyId,
+    fits: body => {
+      const canonical = canonicalRequest(head, headers, query, signature, body)
+      const toSign = [algorithm, signature.date, scope.text, sha256(canonical)].join('\n')
+      return equal(hmac(key, toSign), signature.signature)
+    }
+  }
+}
+
+interface Signature {
+  readonly credential: string
+  readonly signedHeaders: readonly string[]
+  /** Lower-case hex, as given. */
+  readonly signature: string
+  /** `20261121T115217Z`. */
+  readonly date: string
+  /** Presigned: how long after `date` it holds; absent for a signed header. */
+  readonly expiresSeconds?: number
+}
+
+interface Scope {
+  readonly accessKeyId: string
+  readonly day: string
+  readonly region: string
+  readonly text: string
+}
+
+function fromHeader(headers: ReadonlyMap<string, string>): Signature {
+  const text = headers.get('authorization') ?? ''
+  if (!text.startsWith(`${algorithm} `))
+    throw incomplete(
+      `Authorization header must begin with ${algorithm}: sign the request with AWS Signature Version 4.`
+    )
+  const parts = new Map<string, string>()
+  for (const part of text.slice(algorithm.length + 1).split(',')) {
+    const at = part.indexOf('=')
+    parts.set(part.slice(0, at).trim(), part.slice(at + 1).trim())
+  }
+  const wanted = (name: string): string => {
+    const value = parts.get(name)
+    if (value === undefined || value === '') throw incomplete(`Authorization header requires '${name}' parameter.`)
+    return value
+  }
+  const date = headers.get('x-amz-date')
+  if (date === undefined) throw incomplete("Authorization header requires existence of the 'X-Amz-Date' header.")
+  return {
+    credential: wanted('Credential'),
+    signedHeaders: wanted('SignedHeaders').split(';'),
+    signature: wanted('Signature'),
+    date
+  }
+}
+
+function fromQuery(query: readonly (readonly [string, string])[]): Signature {
+  const wanted = (name: string): string => {
+    const values = query.filter(([key]) => key === name).map(([, value]) => value)
+    if (values.length !== 1 || values[0] === undefined || values[0] === '')
+      throw incomplete(`AWS query-string parameters must include '${name}' once.`)
+    return values[0]
+  }
+  if (wanted('X-Amz-Algorithm') !== algorithm) throw incomplete(`X-Amz-Algorithm must be ${algorithm}.`)
+  const expiresSeconds = Number(wanted('X-Amz-Expires'))
+  if (!Number.isInteger(expiresSeconds) || expiresSeconds < 1 || expiresSeconds > longestPresignedSeconds)
+    throw incomplete(`X-Amz-Expires must be 1 to ${longestPresignedSeconds} seconds.`)
+  return {
+    credential: wanted('X-Amz-Credential'),
+    signedHeaders: wanted('X-Amz-SignedHeaders').split(';'),
+    signature: wanted('X-Amz-Signature'),
+    date: wanted('X-Amz-Date'),
+    expiresSeconds
+  }
+}
+
+function readScope({ credential, date }: Signature): Scope {
+  const parts = credential.split('/')
+  const [accessKeyId = '', day = '', region = '', name = '', end = ''] = parts
+  if (parts.length !== 5 || accessKeyId === '' || region === '')
+    throw incomplete(
+      `Credential must be <access key>/<yyyymmdd>/<region>/${service}/aws4_request, got ${parts.length} parts.`
+    )
+  if (name !== service) throw mismatch(`Credential should be scoped to correct service: '${service}'.`)
+  if (end !== 'aws4_request') throw mismatch("Credential should be scoped with a valid terminator: 'aws4_request'.")
+  if (!date.startsWith(day)) throw mismatch('Date in Credential scope does not match YYYYMMDD from X-Amz-Date.')
+  return { accessKeyId, day, region, text: parts.slice(1).join('/') }
+}
+
+/** Whoever changes on the way what we act on must break the signature: so host and every x-amz- header have to be in it. */
+function checkSigned({ signedHeaders }: Signature, headers: ReadonlyMap<string, string>): void {
+  if (!signedHeaders.includes('host'))
+    throw incomplete("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+  for (const name of headers.keys())
+    if (name.startsWith('x-amz-') && !signedHeaders.includes(name))
+      throw incomplete(`'${name}' must be a 'SignedHeader' in the AWS Authorization.`)
+}
+
+function checkTime({ date, expiresSeconds }: Signature, { day }: Scope, nowMs: number): void {
+  const at = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(date)
+  const [year, month, dayOfMonth, hour, minute, second] = at?.slice(1) ?? []
+  const signedMs = Date.parse(`${year}-${month}-${dayOfMonth}T${hour}:${minute}:${second}Z`)
+  if (Number.isNaN(signedMs) || day.length !== 8)
+    throw incomplete(`Date must be in ISO-8601 'basic format' (20261121T115217Z), got ${date}.`)
+  const nowText = basicTime(nowMs)
+  const untilMs = signedMs + (expiresSeconds === undefined ? skewMs : expiresSeconds * 1000)
+  if (nowMs > untilMs)
+    throw expired(`${date} is now earlier than ${basicTime(nowMs - (untilMs - signedMs))} (server time ${nowText}).`)
+  if (nowMs < signedMs - skewMs)
+    throw mismatch(
+      `Signature not yet current: ${date} is still later than ${basicTime(nowMs + skewMs)} (server time ${nowText} + 15 min.)`
+    )
+}
+
+const basicTime = (ms: number): string => new Date(ms).toISOString().replaceAll(/[-:]|\.\d+/g, '')
+
+function canonicalRequest(
+  head: RequestHead,
+  headers: ReadonlyMap<string, string>,
+  query: readonly (readonly [string, string])[],
+  { signedHeaders }: Signature,
+  body: Uint8Array
+): string {
+  const lines = signedHeaders.map(name => `${name}:${headers.get(name) ?? ''}\n`)
+  return [
+    head.method,
+    canonicalPath(head.path),
+    canonicalQuery(query),
+    lines.join(''),
+    signedHeaders.join(';'),
+    sha256(body)
+  ].join('\n')
+}
+
+/** As sent, empty and dot segments taken out, and escaped once more: the rule for every service but S3. */
+function canonicalPath(path: string): string {
+  const segments: string[] = []
+  for (const segment of path.split('/')) {
+    if (segment === '..') segments.pop()
+    else if (segment !== '' && segment !== '.') segments.push(escape(segment))
+  }
+  const tail = segments.length > 0 && path.endsWith('/') ? '/' : ''
+  return `/${segments.join('/')}${tail}`
+}
+
+function canonicalQuery(query: readonly (readonly [string, string])[]): string {
+  return query
+    .filter(([name]) => name !== 'X-Amz-Signature')
+    .map(([name, value]) => [escape(name), escape(value)] as const)
+    .sort(([a, x], [b, y]) => compare(a, b) || compare(x, y))
+    .map(([name, value]) => `${name}=${value}`)
+    .join('&')
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** RFC 3986: everything but the unreserved. */
+const escape = (text: string): string =>
+  encodeURIComponent(text).replaceAll(/[!'()*]/g, char => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
+
+/** Names in lower case; values trimmed, runs of spaces as one, duplicates joined by a comma. */
+function gather(headers: RequestHead['headers']): Map<string, string> {
+  const gathered = new Map<string, string>()
+  for (const [name, raw] of headers) {
+    const key = name.toLowerCase()
+    const value = raw.trim().replaceAll(/\s+/g, ' ')
+    const before = gathered.get(key)
+    gathered.set(key, before === undefined ? value : `${before},${value}`)
+  }
+  return gathered
+}
+
+function signingKey(secret: string, { day, region }: Scope): Buffer {
+  return hmac(hmac(hmac(hmac(`AWS4${secret}`, day), region), service), 'aws4_request')
+}
+
+const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex')
+const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest()
+
+/** In a time that does not tell how much of it was right. */
+function equal(wanted: Buffer, givenHex: string): boolean {
+  const wantedText = Buffer.from(wanted.toString('hex'))
+  const given = Buffer.from(givenHex)
+  return given.length === wantedText.length && timingSafeEqual(given, wantedText)
+}
+
+const incomplete = (message: string): MillraceError => new MillraceError('MILL_AUTH_INCOMPLETE', [message])
+const expired = (message: string): MillraceError => new MillraceError('MILL_AUTH_EXPIRED', [message])
+const mismatch = (message: string): MillraceError => new MillraceError('MILL_AUTH_SCOPE', [message])
