@@ -9,6 +9,8 @@ export interface ThreadHostOptions {
   /** Threads at most; they start when first needed. */
   readonly threads: number
   readonly thread: ThreadOptions
+  /** A poller that has not stopped this long after its grace has ended is taken for dead; 10 s unless given. */
+  readonly patienceMs?: number
   readonly log: Log
 }
 
@@ -16,9 +18,6 @@ interface Opened {
   readonly report: (report: PollerReport) => void
   readonly stopped: () => void
 }
-
-/** A poller's thread that answers nothing this long after the grace has ended is taken for dead. */
-const patienceMs = 10_000
 
 /** Runs pollers in worker threads shared by all mappings: a mapping costs no thread of its own. */
 export class ThreadHost implements PollerHost {
@@ -56,10 +55,12 @@ class PollerThread {
   readonly #worker: Worker
   readonly #pollers = new Map<number, Opened>()
   readonly #log: Log
+  readonly #patienceMs: number
   #dead = false
 
-  constructor({ entry, thread, log }: ThreadHostOptions, onDeath: (self: PollerThread) => void) {
+  constructor({ entry, thread, patienceMs = 10_000, log }: ThreadHostOptions, onDeath: (self: PollerThread) => void) {
     this.#log = log
+    this.#patienceMs = patienceMs
     this.#worker = new Worker(entry, { workerData: thread, name: 'millrace-poller' })
     this.#worker.on('message', (message: FromThread) => {
       this.#receive(message)
@@ -126,7 +127,7 @@ class PollerThread {
   async #impatience(poller: number, graceMs: number, stopped: Promise<void>): Promise<void> {
     let timer: NodeJS.Timeout | undefined
     const late = new Promise<void>(resolve => {
-      timer = setTimeout(resolve, graceMs + patienceMs)
+      timer = setTimeout(resolve, graceMs + this.#patienceMs)
     })
     await Promise.race([stopped, late])
     clearTimeout(timer)
