@@ -26,8 +26,8 @@ export interface ApiDefinition<Request extends WireType<unknown>, Response exten
   readonly response: Response
   /** `undefined` for no answer at all. */
   handle(request: Reading<Request>, context: RequestContext): Answer<Response> | Promise<Answer<Response>>
-  /** The same request refused as a whole, in the way its answer has for that. */
-  refuse(request: Reading<Request>, error: number, context: RequestContext): Writing<Response>
+  /** The same request refused as a whole, in the way its answer has for that; `undefined` where none is awaited. */
+  refuse(request: Reading<Request>, error: number, context: RequestContext): Answer<Response>
 }
 export type Answer<Response> = Writing<Response> | undefined
 

@@ -43,6 +43,8 @@ export class EmbeddedBroker implements AsyncDisposable {
   readonly #connections = new Set<Connection>()
   #port: number
   #server: Server | undefined
+  /** Starts and stops run one after the other, however they are called. */
+  #turn: Promise<void> = Promise.resolve()
 
   constructor(options: EmbeddedBrokerOptions = {}) {
     const { clock = Date, log = () => undefined } = options
@@ -74,33 +76,13 @@ export class EmbeddedBroker implements AsyncDisposable {
   }
 
   /** Listens. Topics, records and offsets of an earlier start are still there. Throws naming host and port. */
-  async start(): Promise<void> {
-    if (this.#server !== undefined) return
-    const server = createServer(socket => this.#accept(socket))
-    this.#server = server
-    server.listen(this.#port, this.#host)
-    try {
-      await once(server, 'listening')
-    } catch (error) {
-      this.#server = undefined
-      throw new Error(`the Kafka broker cannot listen on ${this.bootstrap}: ${whyNotListening(error)}`, {
-        cause: error
-      })
-    }
-    server.on('error', error => this.#log(`listening on ${this.bootstrap}: ${error.message}`))
-    this.#port = (server.address() as AddressInfo).port
+  start(): Promise<void> {
+    return this.#inTurn(() => this.#listen())
   }
 
   /** Cuts all connections and stops listening. Groups lose their members; everything else stays. Safe twice. */
-  async stop(): Promise<void> {
-    const server = this.#server
-    if (server === undefined) return
-    this.#server = undefined
-    const closed = server.listening ? once(server, 'close') : undefined
-    server.close()
-    this.dropConnections()
-    this.#state.groups.disband()
-    await closed
+  stop(): Promise<void> {
+    return this.#inTurn(() => this.#close())
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -164,6 +146,40 @@ export class EmbeddedBroker implements AsyncDisposable {
   /** Cuts every connection now. Clients may connect again at once. */
   dropConnections(): void {
     for (const connection of this.#connections) connection.destroy()
+  }
+
+  async #listen(): Promise<void> {
+    if (this.#server !== undefined) return
+    const server = createServer(socket => this.#accept(socket))
+    this.#server = server
+    server.listen(this.#port, this.#host)
+    try {
+      await once(server, 'listening')
+    } catch (error) {
+      this.#server = undefined
+      throw new Error(`the Kafka broker cannot listen on ${this.bootstrap}: ${whyNotListening(error)}`, {
+        cause: error
+      })
+    }
+    server.on('error', error => this.#log(`listening on ${this.bootstrap}: ${error.message}`))
+    this.#port = (server.address() as AddressInfo).port
+  }
+
+  async #close(): Promise<void> {
+    const server = this.#server
+    if (server === undefined) return
+    this.#server = undefined
+    const closed = once(server, 'close')
+    server.close()
+    this.dropConnections()
+    this.#state.groups.disband()
+    await closed
+  }
+
+  #inTurn(act: () => Promise<void>): Promise<void> {
+    const turn = this.#turn.then(act)
+    this.#turn = turn.catch(() => undefined)
+    return turn
   }
 
   #accept(socket: Socket): void {

@@ -116,9 +116,9 @@ export class PartitionLog implements Holder {
     for (let i = this.#head; i < this.#batches.length; i++) {
       const batch = this.#batches[i]!
       if (batch.maxTimestamp < timestamp) continue
-      const found = recordTimes(batch.buffer).find(
-        record => record.timestamp >= timestamp && record.offset >= this.#startOffset
-      )
+      const found = recordTimes(batch.buffer).find(({ timestamp: time, offset }) => {
+        return time >= timestamp && offset >= this.#startOffset
+      })
       if (found !== undefined) return found
     }
     return undefined

@@ -1,4 +1,4 @@
-import { gunzipSync, zstdDecompressSync } from 'node:zlib'
+import { unfold } from './codecs.ts'
 import { batchPayload, readHeader } from './record-batch.ts'
 
 /** Where a record stands and when it was made. */
@@ -6,23 +6,6 @@ export interface RecordTime {
   readonly offset: number
   /** Milliseconds since the epoch. */
   readonly timestamp: number
-}
-
-/** Largest number of bytes that one batch may unfold to for a look at its times. */
-const maxUnfoldedBytes = 128 * 1024 * 1024
-
-function unfold(payload: Buffer, codec: number): Buffer | undefined {
-  switch (codec) {
-    case 0:
-      return payload
-    case 1:
-      return gunzipSync(payload, { maxOutputLength: maxUnfoldedBytes })
-    case 4:
-      return zstdDecompressSync(payload, { maxOutputLength: maxUnfoldedBytes })
-    default:
-      // Node has neither Snappy nor LZ4: the caller falls back to what the batch's header says.
-      return undefined
-  }
 }
 
 /** Reads a zigzag varint at `position`: its value and where the next field starts. */
@@ -40,7 +23,7 @@ function readVarint(bytes: Buffer, position: number): { value: number; next: num
 
 /**
  * The times of a batch's records, in offset order. Producers fill the payload and nobody checked it: where it cannot be
- * read (or unfolded here) one entry stands for the batch, its first offset at its highest time, so that a search by
+ * read, one entry stands for the batch, its first offset at its highest time, so that a search by
  * time starts too early rather than too late.
  */
 export function recordTimes(batch: Buffer): RecordTime[] {
@@ -49,7 +32,6 @@ export function recordTimes(batch: Buffer): RecordTime[] {
   if (header.logAppendTime) return whole
   try {
     const bytes = unfold(batchPayload(batch), header.codec)
-    if (bytes === undefined) return whole
     const times: RecordTime[] = []
     let position = 0
     for (let i = 0; i < header.recordsCount; i++) {

@@ -1,6 +1,9 @@
 /** The bytes of a request do not follow the protocol. The connection they came on cannot be trusted further. */
 export class MalformedRequest extends Error {}
 
+/** Elements of all arrays of one request together. Ten thousand partitions in a fetch are far below it. */
+const maxElements = 1_000_000
+
 /**
  * Reads the protocol's primitives, front to back. Every read checks what is left, so that no claim inside the bytes
  * (a string of 2 GB, an array of a million) costs more than the bytes that came.
@@ -9,6 +12,7 @@ export class MalformedRequest extends Error {}
 export class WireReader {
   readonly #bytes: Buffer
   #at = 0
+  #elements = 0
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes
@@ -49,6 +53,16 @@ export class WireReader {
       if (byte < 0x80) return value
     }
     throw new MalformedRequest('a variable-length number goes on past 5 bytes')
+  }
+
+  /**
+   * To be asked before the elements of an array are read. Objects are larger than the bytes they are read from, so a
+   * request of 100 MB may not make as many as it likes.
+   */
+  expectElements(count: number): void {
+    this.#elements += count
+    if (count > this.left) throw new MalformedRequest(`an array of ${count} in ${this.left} bytes`)
+    if (this.#elements > maxElements) throw new MalformedRequest(`more than ${maxElements} array elements`)
   }
 
   /** A view, no copy. */

@@ -155,8 +155,7 @@ export function nullableArray<Read, Write>(
     read(from, at) {
       const length = readLength(from, at, false)
       if (length < 0) return null
-      // Every element takes a byte or more, so a longer array cannot be in the bytes that are left.
-      if (length > from.left) throw new MalformedRequest(`an array of ${length} in ${from.left} bytes`)
+      from.expectElements(length)
       const items: Read[] = []
       for (let i = 0; i < length; i++) items.push(of.read(from, at))
       return items

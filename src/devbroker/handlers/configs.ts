@@ -33,7 +33,8 @@ function findTopic(name: string, { broker }: RequestContext): Topic {
 
 function describeTopic({ name, value, own, configType }: ShownConfig): s.Writing<typeof describedConfig> {
   const source = own ? configSource.topic : configSource.default
-  return { name, value, readOnly: false, configSource: source, isDefault: !own, configType }
+  const synonyms = own ? [{ name, value, source }] : []
+  return { name, value, readOnly: false, configSource: source, isDefault: !own, configType, synonyms }
 }
 
 function describeBroker({ broker }: RequestContext): s.Writing<typeof describedConfig>[] {

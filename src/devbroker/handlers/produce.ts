@@ -1,6 +1,6 @@
 import { attempt, defineApi } from '../api.ts'
 import type { RequestContext } from '../api.ts'
-import { errorCodes, KafkaError } from '../error-codes.ts'
+import { KafkaError } from '../error-codes.ts'
 import type { Topic } from '../topics.ts'
 import * as s from '../wire-schema.ts'
 
@@ -78,10 +78,8 @@ export const produce = defineApi({
   response,
   handle(request, context) {
     const { topics } = context.broker
-    if (request.transactionalId !== null) {
-      return refuse(request.topics, errorCodes.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
-    }
-    if (![-1, 0, 1].includes(request.acks)) return refuse(request.topics, errorCodes.INVALID_REQUIRED_ACKS)
+    if (request.transactionalId !== null) throw new KafkaError('TRANSACTIONAL_ID_AUTHORIZATION_FAILED')
+    if (![-1, 0, 1].includes(request.acks)) throw new KafkaError('INVALID_REQUIRED_ACKS')
     const byId = context.version >= 13
     const unknown = byId ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'
     const answers = request.topics.map(({ name, topicId, partitions }) => {
@@ -90,5 +88,5 @@ export const produce = defineApi({
     })
     return request.acks === 0 ? undefined : { topics: answers }
   },
-  refuse: ({ topics }, error) => refuse(topics, error)
+  refuse: ({ acks, topics }, error) => (acks === 0 ? undefined : refuse(topics, error))
 })
