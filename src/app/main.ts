@@ -4,7 +4,7 @@ const oldest = 24
 if (Number(process.versions.node.split('.')[0]) < oldest) {
   process.stderr.write(
     `millrace: needs Node.js ${oldest} or newer, but runs under ${process.versions.node} (${process.execPath}).\n` +
-      `Install Node.js ${oldest}, or run it with the one that npm brings: npx --package node@${oldest} --package millrace millrace\n`
+      `Install Node.js ${oldest}, or let npm bring it: npx --package=node@${oldest} -- node ${process.argv[1]} ...\n`
   )
   process.exitCode = 2
 } else {
