@@ -1,0 +1,208 @@
+import type { Clock } from '../../ports/clock.ts'
+import { apis, call, newestShared, offeredVersions } from './apis.ts'
+import type { ApiFamily, OfferedVersions } from './apis.ts'
+import type { BufferPool } from './buffer-pool.ts'
+import { BrokerUnreachable, errorCode, KafkaRefusal } from './problems.ts'
+import { Wire } from './wire.ts'
+
+export interface ClusterSettings {
+  /** `host:port`; an IPv6 address in brackets. */
+  readonly bootstrapServers: readonly string[]
+  readonly clientId: string
+  readonly connectTimeoutMs: number
+  readonly requestTimeoutMs: number
+}
+
+export interface BrokerAddress {
+  readonly host: string
+  readonly port: number
+}
+
+export interface PartitionInfo {
+  /** Node id, -1 when there is none at the moment. */
+  readonly leader: number
+  readonly leaderEpoch: number
+}
+
+export interface TopicInfo {
+  readonly name: string
+  /** UUID; all zeros from a broker that does not know topic ids. */
+  readonly id: string
+  /** By partition number. */
+  readonly partitions: ReadonlyMap<number, PartitionInfo>
+}
+
+/**
+ * What a connection is for. A broker answers one request of a connection at a time, so what may wait at the broker
+ * (a long poll, JoinGroup) has a connection of its own.
+ */
+export type WireUse = 'control' | 'group' | 'commit' | 'fetch' | 'fetch-more'
+
+export const noTopicId = '00000000-0000-0000-0000-000000000000'
+
+/** The brokers of one cluster: who they are, connections to them, and which versions of each API each one offers. */
+export class Cluster {
+  readonly #settings: ClusterSettings
+  readonly #clock: Clock
+  readonly #pool: BufferPool
+  readonly #wires = new Map<string, Promise<Wire>>()
+  readonly #offered = new WeakMap<Wire, OfferedVersions>()
+  #brokers: ReadonlyMap<number, BrokerAddress> = new Map()
+  #closed = false
+
+  constructor(settings: ClusterSettings, deps: { readonly clock: Clock; readonly pool: BufferPool }) {
+    this.#settings = settings
+    this.#clock = deps.clock
+    this.#pool = deps.pool
+  }
+
+  /** By node id, as the last metadata had them. */
+  get brokers(): ReadonlyMap<number, BrokerAddress> {
+    return this.#brokers
+  }
+
+  get bootstrapServers(): string {
+    return this.#settings.bootstrapServers.join(',')
+  }
+
+  /**
+   * Metadata of these topics; a topic with an error is its code, and leaves the others alone.
+   * Rejects when no broker could be asked.
+   */
+  async topics(names: readonly string[]): Promise<Map<string, TopicInfo | number>> {
+    const wire = await this.anyWire()
+    const response = await this.call(wire, apis.metadata, [[...names], false, false])
+    if (response.brokers.length > 0)
+      this.#brokers = new Map(response.brokers.map(({ nodeId, host, port }) => [nodeId, { host, port }]))
+    const found = new Map<string, TopicInfo | number>()
+    for (const topic of response.topics) {
+      const name = topic.name ?? ''
+      const partitions = new Map(
+        topic.partitions.map(({ partitionIndex, leaderId, leaderEpoch }) => [
+          partitionIndex,
+          { leader: leaderId, leaderEpoch }
+        ])
+      )
+      found.set(name, topic.errorCode === 0 ? { name, id: topic.topicId ?? noTopicId, partitions } : topic.errorCode)
+    }
+    return found
+  }
+
+  /** Which broker coordinates the group. */
+  async coordinator(groupId: string): Promise<BrokerAddress> {
+    const wire = await this.anyWire()
+    const response = await this.call(wire, apis.findCoordinator, [0, [groupId]])
+    const found = response.coordinators[0]
+    const code = found === undefined ? errorCode.coordinatorNotAvailable : found.errorCode
+    if (found === undefined || code !== 0) throw new KafkaRefusal(code, `finding the coordinator of group ${groupId}`)
+    return { host: found.host, port: found.port }
+  }
+
+  /** A connection to a broker of the last metadata. Rejects with BrokerUnreachable. */
+  wireTo(node: number, use: WireUse): Promise<Wire> {
+    const address = this.#brokers.get(node)
+    if (address === undefined)
+      return Promise.reject(new BrokerUnreachable(`${node}`, 'it is not in the metadata of the cluster'))
+    return this.wire(address, use)
+  }
+
+  /** The open connection for this use, or a new one. Ask before every request: a broken one is replaced. */
+  async wire(address: BrokerAddress, use: WireUse): Promise<Wire> {
+    if (this.#closed) throw new Error('the consumer is closed')
+    const key = `${use}@${address.host}:${address.port}`
+    const open = this.#wires.get(key)
+    if (open !== undefined) {
+      const wire = await open
+      if (!wire.broken) return wire
+      if (this.#wires.get(key) === open) this.#wires.delete(key)
+      return this.wire(address, use)
+    }
+    const opening = this.#open(address)
+    this.#wires.set(key, opening)
+    opening.catch(() => {
+      if (this.#wires.get(key) === opening) this.#wires.delete(key)
+    })
+    return opening
+  }
+
+  /** A control connection to whichever broker answers: one that is open, else the known ones, else the bootstrap servers. */
+  async anyWire(): Promise<Wire> {
+    const failures: Error[] = []
+    const tried = new Set<string>()
+    const open = await this.#openControlWire()
+    if (open !== undefined) return open
+    for (const address of [...this.#brokers.values(), ...this.#settings.bootstrapServers.map(parseAddress)]) {
+      const name = `${address.host}:${address.port}`
+      if (tried.has(name)) continue
+      tried.add(name)
+      try {
+        return await this.wire(address, 'control')
+      } catch (error) {
+        failures.push(error as Error)
+      }
+    }
+    const reasons = failures.map(each => each.message).join('; ')
+    throw new BrokerUnreachable(this.bootstrapServers, `no broker can be reached (${reasons})`)
+  }
+
+  /** Sends a request in the newest version both sides know. Error codes inside the response are the caller's to read. */
+  call<Request extends unknown[], Response>(
+    wire: Wire,
+    family: ApiFamily<Request, Response>,
+    request: Request,
+    timeoutMs = this.#settings.requestTimeoutMs
+  ): Promise<Response> {
+    return call(wire, newestShared(family, this.offered(wire)), request, timeoutMs)
+  }
+
+  offered(wire: Wire): OfferedVersions {
+    return this.#offered.get(wire) ?? new Map()
+  }
+
+  /** Breaks the connections of one use: what waits on them is rejected. */
+  async drop(use: WireUse): Promise<void> {
+    const chosen = [...this.#wires].filter(([key]) => key.startsWith(`${use}@`))
+    for (const [key, wire] of chosen) {
+      this.#wires.delete(key)
+      const open = await wire.catch(() => undefined)
+      open?.close()
+    }
+  }
+
+  /** Closes every connection. Safe twice. */
+  async close(): Promise<void> {
+    this.#closed = true
+    const wires = [...this.#wires.values()]
+    this.#wires.clear()
+    for (const wire of wires) (await wire.catch(() => undefined))?.close()
+  }
+
+  async #openControlWire(): Promise<Wire | undefined> {
+    for (const [key, opening] of this.#wires) {
+      if (!key.startsWith('control@')) continue
+      const wire = await opening.catch(() => undefined)
+      if (wire !== undefined && !wire.broken) return wire
+    }
+    return undefined
+  }
+
+  async #open(address: BrokerAddress): Promise<Wire> {
+    const { clientId, connectTimeoutMs, requestTimeoutMs } = this.#settings
+    const wire = await Wire.open({ ...address, clientId, connectTimeoutMs }, { clock: this.#clock, pool: this.#pool })
+    try {
+      this.#offered.set(wire, await offeredVersions(wire, Math.min(connectTimeoutMs, requestTimeoutMs)))
+    } catch (error) {
+      wire.close()
+      throw error
+    }
+    if (this.#closed) wire.close()
+    return wire
+  }
+}
+
+/** `host:port`, `[::1]:port`. */
+export function parseAddress(server: string): BrokerAddress {
+  const colon = server.lastIndexOf(':')
+  const host = server.slice(0, colon).replace(/^\[(.*)\]$/, '$1')
+  return { host, port: Number(server.slice(colon + 1)) }
+}

@@ -1,0 +1,241 @@
+import type { TopicPartition } from '../../core/record.ts'
+import type { Clock } from '../../ports/clock.ts'
+import type {
+  AssignedPartition,
+  CommitOffset,
+  Consumer,
+  ConsumerListener,
+  ConsumerOptions
+} from '../../ports/consumer.ts'
+import type { Log } from '../../ports/log.ts'
+import { BufferPool } from './buffer-pool.ts'
+import { Cluster } from './cluster.ts'
+import { Committer } from './committer.ts'
+import { CoordinatorFinder } from './coordinator.ts'
+import { Fetcher } from './fetcher.ts'
+import type { GroupEvents } from './group-protocol.ts'
+import { ClassicMember } from './member.ts'
+import { listOffsets, resetTimestamp } from './offsets.ts'
+import { ProblemBoard } from './problems.ts'
+import { Starter } from './starter.ts'
+import { TopicWatch } from './topic-watch.ts'
+
+export interface KafkaConsumerDeps {
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/** What nobody sets but tests: the defaults are made for production. */
+export interface KafkaTuning {
+  readonly sessionTimeoutMs: number
+  readonly connectTimeoutMs: number
+  readonly requestTimeoutMs: number
+  readonly commitTimeoutMs: number
+  readonly metadataMaxAgeMs: number
+  readonly fetchMaxWaitMs: number
+  readonly fetchMaxBytes: number
+  readonly partitionMaxBytes: number
+  readonly pool: BufferPool
+}
+
+/** A listener that has not drained this long after its time is not waited for. */
+const drainSlackMs = 5000
+const maxIdlePoolBytes = 32 << 20
+
+// One pool for all consumers of a thread: what one does not need another may use.
+const sharedPool = new BufferPool(maxIdlePoolBytes)
+
+const defaultTuning: KafkaTuning = {
+  // Longer than a broker takes to restart, so that a rolling restart rebalances nothing.
+  sessionTimeoutMs: 45_000,
+  connectTimeoutMs: 5000,
+  requestTimeoutMs: 30_000,
+  commitTimeoutMs: 15_000,
+  metadataMaxAgeMs: 30_000,
+  fetchMaxWaitMs: 500,
+  fetchMaxBytes: 4 << 20,
+  partitionMaxBytes: 1 << 20,
+  pool: sharedPool
+}
+
+/** Opens nothing yet: `start` does. */
+export function openKafkaConsumer(
+  options: ConsumerOptions,
+  deps: KafkaConsumerDeps,
+  tuning: Partial<KafkaTuning> = {}
+): Consumer {
+  return new KafkaConsumer(options, deps, { ...defaultTuning, ...tuning })
+}
+
+/**
+ * One consumer: joins the parts, and keeps the order of what the listener hears.
+ *
+ * idle      before start            → running, stopped
+ * running                           → stopping
+ * stopping  revokes, leaves, closes → stopped
+ */
+class KafkaConsumer implements Consumer {
+  readonly #options: ConsumerOptions
+  readonly #cluster: Cluster
+  readonly #watch: TopicWatch
+  readonly #member: ClassicMember
+  readonly #committer: Committer
+  readonly #starter: Starter
+  readonly #fetcher: Fetcher
+  #listener: ConsumerListener | undefined
+  #stopped: Promise<void> | undefined
+
+  constructor(options: ConsumerOptions, deps: KafkaConsumerDeps, tuning: KafkaTuning) {
+    this.#options = options
+    const log = deps.log.child({ topic: options.topic, group: options.groupId })
+    const clock = deps.clock
+    const problems = new ProblemBoard(problem => {
+      if (this.#stopped === undefined) this.#listener?.problem(problem)
+    })
+    const { requestTimeoutMs, connectTimeoutMs } = tuning
+    const cluster = new Cluster(
+      {
+        bootstrapServers: options.cluster.bootstrapServers,
+        clientId: options.clientId,
+        connectTimeoutMs,
+        requestTimeoutMs
+      },
+      { clock, pool: tuning.pool }
+    )
+    const coordinator = new CoordinatorFinder(cluster, options.groupId)
+    const watch = new TopicWatch(options.topic, tuning.metadataMaxAgeMs, {
+      cluster,
+      clock,
+      log,
+      problems,
+      changed: topic => this.#fetcher.setTopic(topic)
+    })
+    const member = new ClassicMember(
+      {
+        groupId: options.groupId,
+        topic: options.topic,
+        sessionTimeoutMs: tuning.sessionTimeoutMs,
+        rebalanceTimeoutMs: options.drainMs + 3 * drainSlackMs,
+        revokeTimeoutMs: options.drainMs + drainSlackMs,
+        metadataMaxAgeMs: tuning.metadataMaxAgeMs
+      },
+      { cluster, coordinator, clock, log, events: this.#groupEvents(problems) }
+    )
+    this.#committer = new Committer(options.topic, tuning.commitTimeoutMs, {
+      cluster,
+      coordinator,
+      group: member,
+      clock,
+      log
+    })
+    this.#starter = new Starter(options, {
+      cluster,
+      coordinator,
+      committer: this.#committer,
+      watch,
+      clock,
+      log,
+      problems,
+      started: partitions => this.#started(partitions)
+    })
+    this.#fetcher = new Fetcher(
+      {
+        maxWaitMs: tuning.fetchMaxWaitMs,
+        maxBytes: tuning.fetchMaxBytes,
+        partitionMaxBytes: tuning.partitionMaxBytes,
+        requestTimeoutMs
+      },
+      {
+        cluster,
+        clock,
+        log,
+        problems,
+        sink: {
+          wants: partition => this.#listener!.wants(partition),
+          fetched: block => this.#listener!.fetched(block),
+          skipped: (partition, nextOffset) => this.#listener!.skipped(partition, nextOffset),
+          jumped: (partition, from, to) => this.#listener!.jumped(partition, from, to)
+        },
+        refreshTopic: () => watch.refresh(),
+        resetOffset: partition => this.#resetOffset(partition)
+      }
+    )
+    this.#cluster = cluster
+    this.#watch = watch
+    this.#member = member
+  }
+
+  start(listener: ConsumerListener): void {
+    if (this.#listener !== undefined) throw new Error('the consumer was started already')
+    this.#listener = listener
+    if (this.#stopped !== undefined) return
+    this.#watch.start()
+    void this.#starter.readHistory().then(() => {
+      if (this.#stopped === undefined) this.#member.start()
+    })
+  }
+
+  commit(offsets: readonly CommitOffset[]): Promise<void> {
+    return this.#committer.commit(offsets)
+  }
+
+  resume(): void {
+    this.#fetcher.pump()
+  }
+
+  stop(): Promise<void> {
+    return (this.#stopped ??= this.#stop())
+  }
+
+  async #stop(): Promise<void> {
+    this.#starter.stop()
+    this.#fetcher.stop()
+    this.#watch.stop()
+    await this.#member.stop()
+    this.#committer.stop()
+    await this.#cluster.close()
+    await Promise.all([this.#member.ended, this.#watch.ended, this.#starter.ended])
+  }
+
+  #groupEvents(problems: ProblemBoard): GroupEvents {
+    return {
+      gained: partitions => this.#starter.begin(partitions),
+      revoked: async partitions => {
+        const told = this.#takeBack(partitions)
+        if (told.length > 0) await this.#listener!.revoked(told)
+      },
+      lost: partitions => {
+        const told = this.#takeBack(partitions)
+        this.#committer.forget(partitions)
+        if (told.length > 0) this.#listener!.lost(told)
+      },
+      problem: problem => {
+        if (problem === undefined) problems.clear('group')
+        else problems.set('group', problem)
+      }
+    }
+  }
+
+  /** Ends reading. Only partitions that the listener was given are taken back from it. */
+  #takeBack(partitions: readonly number[]): TopicPartition[] {
+    const unheard = this.#starter.cancel(partitions)
+    for (const partition of partitions) this.#fetcher.remove(partition)
+    return partitions
+      .filter(partition => !unheard.has(partition))
+      .map(partition => ({ topic: this.#options.topic, partition }))
+  }
+
+  #started(partitions: readonly AssignedPartition[]): void {
+    this.#listener!.assigned(partitions)
+    for (const { topic, partition, startOffset } of partitions) this.#fetcher.add({ topic, partition }, startOffset)
+    this.#fetcher.pump()
+  }
+
+  async #resetOffset(partition: number): Promise<number | undefined> {
+    const topic = this.#watch.topic
+    if (topic === undefined) return undefined
+    const wanted = new Map([[partition, resetTimestamp(this.#options.startingPosition)]])
+    const to = (await listOffsets(this.#cluster, topic, wanted)).get(partition)
+    return typeof to === 'number' && to >= 0 ? to : undefined
+  }
+}

@@ -1,0 +1,90 @@
+import type { Clock } from '../../ports/clock.ts'
+import type { Log } from '../../ports/log.ts'
+import type { Cluster, TopicInfo } from './cluster.ts'
+import { errorCode, KafkaRefusal, problemOf } from './problems.ts'
+import type { ProblemBoard } from './problems.ts'
+import { retryDelayMs } from './retry-delay.ts'
+import { Waiter } from './waiter.ts'
+
+export interface TopicWatchDeps {
+  readonly cluster: Cluster
+  readonly clock: Clock
+  readonly log: Log
+  readonly problems: ProblemBoard
+  /** The metadata was read again, whether or not it differs. */
+  readonly changed: (topic: TopicInfo) => void
+}
+
+/** Keeps the topic's metadata fresh: now and then, and at once when somebody met a stale leader. */
+export class TopicWatch {
+  readonly #name: string
+  readonly #maxAgeMs: number
+  readonly #deps: TopicWatchDeps
+  readonly #wait: Waiter
+  #topic: TopicInfo | undefined
+  readonly #pause: Waiter
+  #stopped = false
+  #done: Promise<void> = Promise.resolve()
+
+  constructor(name: string, maxAgeMs: number, deps: TopicWatchDeps) {
+    this.#name = name
+    this.#maxAgeMs = maxAgeMs
+    this.#deps = deps
+    this.#wait = new Waiter(deps.clock)
+    this.#pause = new Waiter(deps.clock)
+  }
+
+  /** As last read; undefined before the topic was seen for the first time. */
+  get topic(): TopicInfo | undefined {
+    return this.#topic
+  }
+
+  start(): void {
+    this.#done = this.#run()
+  }
+
+  /** Somebody met a stale leader: read again soon. */
+  refresh(): void {
+    this.#wait.wake()
+  }
+
+  stop(): void {
+    this.#stopped = true
+    this.#wait.wake()
+    this.#pause.wake()
+  }
+
+  get ended(): Promise<void> {
+    return this.#done
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#deps
+    for (let tries = 0; !this.#stopped;) {
+      tries = (await this.#read()) ? 0 : tries + 1
+      if (this.#stopped) return
+      await this.#wait.wait(tries === 0 ? this.#maxAgeMs : retryDelayMs(tries - 1, clock.chance(), 100, 2000))
+      // Leaders change within seconds, and many may ask for the same news.
+      if (!this.#stopped) await this.#pause.wait(retryDelayMs(0, clock.chance(), 100))
+    }
+  }
+
+  async #read(): Promise<boolean> {
+    const { cluster, changed, log, problems } = this.#deps
+    try {
+      const found = (await cluster.topics([this.#name])).get(this.#name) ?? errorCode.unknownTopicOrPartition
+      problems.clear('cluster')
+      if (typeof found === 'number') throw new KafkaRefusal(found, `topic ${this.#name} on ${cluster.bootstrapServers}`)
+      problems.clear('topic')
+      this.#topic = found
+      changed(found)
+      return [...found.partitions.values()].every(partition => partition.leader >= 0)
+    } catch (error) {
+      if (this.#stopped) return false
+      const place = error instanceof KafkaRefusal ? 'topic' : 'cluster'
+      problems.set(place, problemOf(error, 'read the topic'))
+      log.warn({ error: (error as Error).message }, 'cannot read the metadata of the topic yet')
+      return false
+    }
+  }
+}

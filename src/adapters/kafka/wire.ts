@@ -1,0 +1,227 @@
+import { connect } from 'node:net'
+import type { Socket } from 'node:net'
+import { Writer } from '@platformatic/kafka'
+import type { Clock } from '../../ports/clock.ts'
+import { BrokerUnreachable, MalformedResponse } from './problems.ts'
+import { Cursor } from './cursor.ts'
+import type { BufferPool, Lease } from './buffer-pool.ts'
+
+/** A frame that claims more is not Kafka, or a broker gone mad: refused before anything is allocated. */
+const largestFrameBytes = 256 << 20
+/** Reads for a body with more left than this go straight into it; the rest passes through `scratch`. */
+const directReadBytes = 16 << 10
+const keepAliveMs = 30_000
+
+export interface WireOptions {
+  readonly host: string
+  readonly port: number
+  readonly clientId: string
+  readonly connectTimeoutMs: number
+}
+
+export interface WireDeps {
+  readonly clock: Clock
+  readonly pool: BufferPool
+}
+
+/** A request as it goes out, without its header. */
+export interface WireRequest {
+  readonly apiKey: number
+  readonly apiVersion: number
+  readonly payload: Writer
+  /** Header v2 and v1 instead of v1 and v0: the API version is a flexible one. */
+  readonly taggedRequest: boolean
+  readonly taggedResponse: boolean
+  readonly timeoutMs: number
+  /** The answer lands in a pooled Buffer and its lease is the result's: for fetches. */
+  readonly pooled: boolean
+}
+
+interface Waiting {
+  readonly correlationId: number
+  readonly request: WireRequest
+  readonly settle: (error: Error | undefined, lease?: Lease) => void
+}
+
+/**
+ * One connection to one broker. Kafka answers in order, one request at a time. The kernel writes a large answer straight
+ * into its Buffer (`onread`): no chunk objects, no concatenation, no copy.
+ *
+ * open    requests go out, answers come in                → broken
+ * broken  every waiting request has been rejected; final
+ */
+export class Wire {
+  readonly address: string
+  readonly #socket: Socket
+  readonly #clientId: string
+  readonly #clock: Clock
+  readonly #pool: BufferPool
+  readonly #waiting: Waiting[] = []
+  readonly #scratch = Buffer.allocUnsafeSlow(64 << 10)
+  readonly #length = Buffer.alloc(4)
+  #lengthAt = 0
+  #body: Lease | undefined
+  #bodyAt = 0
+  #correlationId = 0
+  #broken: Error | undefined
+
+  static async open(options: WireOptions, deps: WireDeps): Promise<Wire> {
+    const wire = new Wire(options, deps)
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const cancel = deps.clock.after(options.connectTimeoutMs, () =>
+      wire.#break(new BrokerUnreachable(wire.address, `no connection within ${options.connectTimeoutMs} ms`))
+    )
+    wire.#socket.once('connect', () => resolve())
+    wire.#socket.once('close', () => resolve())
+    await promise
+    cancel()
+    if (wire.#broken) throw wire.#broken
+    return wire
+  }
+
+  private constructor(options: WireOptions, deps: WireDeps) {
+    this.address = `${options.host}:${options.port}`
+    this.#clientId = options.clientId
+    this.#clock = deps.clock
+    this.#pool = deps.pool
+    const onread = {
+      buffer: () => this.#target(),
+      callback: (size: number) => {
+        this.#arrived(size)
+        return true
+      }
+    }
+    this.#socket = connect({ host: options.host, port: options.port, noDelay: true, onread })
+    this.#socket.setKeepAlive(true, keepAliveMs)
+    this.#socket.on('error', error => this.#break(new BrokerUnreachable(this.address, error.message, { cause: error })))
+    this.#socket.on('end', () => this.#break(new BrokerUnreachable(this.address, 'the broker closed the connection')))
+    this.#socket.on('close', () => this.#break(new BrokerUnreachable(this.address, 'the connection was closed')))
+  }
+
+  get broken(): boolean {
+    return this.#broken !== undefined
+  }
+
+  /** Requests that wait for their answer. */
+  get pending(): number {
+    return this.#waiting.length
+  }
+
+  /**
+   * Resolves to the response's body behind its header. The caller owns the lease.
+   * Rejects with BrokerUnreachable when the connection breaks or no answer comes in time (which breaks it).
+   */
+  request(request: WireRequest): Promise<{ lease: Lease; body: Buffer }> {
+    if (this.#broken) return Promise.reject(this.#broken)
+    const correlationId = (this.#correlationId = (this.#correlationId + 1) & 0x7fffffff)
+    const { promise, resolve, reject } = Promise.withResolvers<{ lease: Lease; body: Buffer }>()
+    const cancel = this.#clock.after(request.timeoutMs, () =>
+      this.#break(new BrokerUnreachable(this.address, `no answer within ${request.timeoutMs} ms`))
+    )
+    const settle = (error: Error | undefined, lease?: Lease) => {
+      cancel()
+      if (lease === undefined) return reject(error ?? new Error('no answer'))
+      try {
+        resolve({ lease, body: bodyOf(lease.bytes, correlationId, request.taggedResponse) })
+      } catch (malformed) {
+        lease.release()
+        const failure = malformed as Error
+        reject(failure)
+        this.#break(failure)
+      }
+    }
+    this.#waiting.push({ correlationId, request, settle })
+    this.#socket.write(this.#frame(request, correlationId))
+    return promise
+  }
+
+  /** Rejects what waits and closes. Safe twice. */
+  close(reason = 'the connection was closed here'): void {
+    this.#break(new BrokerUnreachable(this.address, reason))
+  }
+
+  #frame(request: WireRequest, correlationId: number): Buffer {
+    const frame = Writer.create()
+      .appendInt16(request.apiKey)
+      .appendInt16(request.apiVersion)
+      .appendInt32(correlationId)
+      .appendString(this.#clientId, false)
+    if (request.taggedRequest) frame.appendTaggedFields()
+    return frame.appendFrom(request.payload).prependLength().buffer
+  }
+
+  #target(): Buffer {
+    return this.#readsDirectly() ? this.#body!.bytes.subarray(this.#bodyAt) : this.#scratch
+  }
+
+  #readsDirectly(): boolean {
+    return this.#body !== undefined && this.#body.bytes.length - this.#bodyAt > directReadBytes
+  }
+
+  /** The state has not changed since `#target` chose where the bytes went. */
+  #arrived(size: number): void {
+    if (this.#broken) return
+    if (this.#readsDirectly()) {
+      this.#bodyAt += size
+      if (this.#bodyAt === this.#body!.bytes.length) this.#finish()
+      return
+    }
+    for (let at = 0; at < size && !this.#broken;) at = this.#consume(at, size)
+  }
+
+  #consume(from: number, size: number): number {
+    if (this.#body === undefined) return this.#readLength(from, size)
+    const taken = Math.min(size - from, this.#body.bytes.length - this.#bodyAt)
+    this.#scratch.copy(this.#body.bytes, this.#bodyAt, from, from + taken)
+    this.#bodyAt += taken
+    if (this.#bodyAt === this.#body.bytes.length) this.#finish()
+    return from + taken
+  }
+
+  #readLength(from: number, size: number): number {
+    let at = from
+    while (this.#lengthAt < 4 && at < size) this.#length[this.#lengthAt++] = this.#scratch[at++]!
+    if (this.#lengthAt < 4) return at
+    this.#lengthAt = 0
+    const length = this.#length.readInt32BE(0)
+    const first = this.#waiting[0]
+    if (first === undefined) this.#break(new MalformedResponse(`${this.address} sent an answer that nobody asked for`))
+    else if (length < 4 || length > largestFrameBytes)
+      this.#break(new MalformedResponse(`${this.address} announced a response of ${length} bytes`))
+    else {
+      this.#body = first.request.pooled ? this.#pool.lease(length) : unpooled(length)
+      this.#bodyAt = 0
+    }
+    return at
+  }
+
+  #finish(): void {
+    const lease = this.#body!
+    this.#body = undefined
+    this.#waiting.shift()!.settle(undefined, lease)
+  }
+
+  #break(error: Error): void {
+    if (this.#broken) return
+    this.#broken = error
+    this.#socket.destroy()
+    this.#body?.release()
+    this.#body = undefined
+    for (const waiting of this.#waiting.splice(0)) waiting.settle(error)
+  }
+}
+
+/** A Buffer of its own, which the library's parsers may keep views of. */
+function unpooled(size: number): Lease {
+  return { bytes: Buffer.allocUnsafeSlow(size), heldBytes: size, retain: () => undefined, release: () => undefined }
+}
+
+function bodyOf(frame: Buffer, correlationId: number, tagged: boolean): Buffer {
+  const answered = frame.readInt32BE(0)
+  if (answered !== correlationId)
+    throw new MalformedResponse(`a response answers request ${answered} instead of ${correlationId}`)
+  if (!tagged) return frame.subarray(4)
+  const cursor = new Cursor(frame, 4)
+  cursor.tags()
+  return frame.subarray(cursor.at)
+}
