@@ -20,8 +20,8 @@ export interface ServerParts {
   readonly authenticator: Authenticator
 }
 
-/** A rebalance waits this long for calls in flight of partitions that go. */
-const drainMs = 30_000
+/** A rebalance waits this long, or as long as a stop would, for calls in flight of partitions that go. */
+const leastDrainMs = 30_000
 
 /** This module's own extension tells whether sources or the published build run. */
 const threadEntry = new URL(
@@ -87,7 +87,7 @@ export class MillraceServer implements Service {
     const host = new ThreadHost({
       entry: threadEntry,
       threads: this.#config.workers,
-      thread: { logLevel: this.#config.logLevel, drainMs },
+      thread: { logLevel: this.#config.logLevel, drainMs: Math.max(leastDrainMs, this.#config.graceMs) },
       log
     })
     this.#undo.push(() => host.close())

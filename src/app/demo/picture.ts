@@ -34,8 +34,11 @@ export class Picture {
     )
   }
 
+  /** Leaves the last picture standing. Safe twice. */
   stop(): void {
+    if (this.#timer === undefined) return
     clearInterval(this.#timer)
+    this.#timer = undefined
     this.#draw()
     this.#drawn = 0
   }
