@@ -23,8 +23,8 @@ function readVarint(bytes: Buffer, position: number): { value: number; next: num
 
 /**
  * The times of a batch's records, in offset order. Producers fill the payload and nobody checked it: where it cannot be
- * read, one entry stands for the batch, its first offset at its highest time, so that a search by
- * time starts too early rather than too late.
+ * read, one entry stands for the batch, its first offset at its highest time, so that a search by time starts too early
+ * rather than too late.
  */
 export function recordTimes(batch: Buffer): RecordTime[] {
   const header = readHeader(batch)
@@ -36,6 +36,7 @@ export function recordTimes(batch: Buffer): RecordTime[] {
     let position = 0
     for (let i = 0; i < header.recordsCount; i++) {
       const size = readVarint(bytes, position)
+      if (size.value < 1) throw new RangeError('a record without bytes')
       const time = readVarint(bytes, size.next + 1)
       const offset = readVarint(bytes, time.next)
       times.push({ offset: header.baseOffset + offset.value, timestamp: header.baseTimestamp + time.value })
