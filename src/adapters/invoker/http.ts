@@ -162,7 +162,7 @@ class Call implements Dispatcher.DispatchHandler {
   }
 }
 
-/** Our headers first, so that a target's cannot stand for them: undici refuses a second content-length, not a second content-type. */
+/** What every call carries. A target's own content-type and authorization stand in for ours. */
 function fixedHeaders(url: URL, own: Readonly<Record<string, string>>): string[] {
   const headers: string[] = []
   const named = new Set(Object.keys(own).map(name => name.toLowerCase()))

@@ -1,0 +1,335 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import http from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Clock } from '../../ports/clock.ts'
+import { answerTooLarge, maxAnswerBytes } from './http-reply.ts'
+import { exitFault, timeoutFault, type RuntimeFault } from './local-function.ts'
+
+/** What to run, once the address of the Runtime API is known. */
+export interface RuntimeProgram {
+  readonly file: string
+  readonly args: readonly string[]
+  readonly cwd: string
+  environment(runtimeApi: string): Record<string, string>
+  /** Given: requests to the Runtime API must carry it as `x-millrace-token`. */
+  readonly token?: string
+}
+
+/** One call for the runtime. */
+export interface RuntimeCall {
+  readonly requestId: string
+  /** With the qualifier, when the caller named one. */
+  readonly functionArn: string
+  /** As X-Ray writes it: `Root=…;Sampled=0`. */
+  readonly traceId: string
+  readonly event: readonly Buffer[]
+  readonly timeoutMs: number
+  /** Called exactly once. */
+  ended(end: CallEnd): void
+}
+
+export type CallEnd =
+  | { readonly kind: 'returned'; readonly payload: Buffer }
+  /** JSON of the runtime, or what befell it. */
+  | { readonly kind: 'failed'; readonly error: Buffer | RuntimeFault }
+
+/** Why a process never asked for work. */
+export type StartFailure =
+  /** Its own fault; `error` as for a call. */
+  | { readonly kind: 'fault'; readonly error: Buffer | ((requestId: string) => RuntimeFault) }
+  /** The machine could not make a process. */
+  | { readonly kind: 'no-process'; readonly message: string }
+
+export interface RuntimeOwner {
+  spawned(pid: number): void
+  output(child: ChildProcess): void
+  /** It waits for a call. */
+  idle(process: RuntimeProcess): void
+  /** It has gone, and so has all it started. */
+  ended(process: RuntimeProcess, failure: StartFailure | undefined): void
+}
+
+/** Lambda's limit from start to the first `next`. */
+const initTimeoutMs = 10_000
+/** A killed process that does not go by then (it hangs in the kernel) holds nobody up. */
+const killPatienceMs = 2_000
+const outputPatienceMs = 250
+
+const route =
+  /^\/2018-06-01\/runtime\/(?:init\/(?<init>error)|invocation\/(?:(?<next>next)|(?<id>[^/]+)\/(?<end>response|error)))$/
+
+/**
+ * One process of a function with its own Lambda Runtime API
+ * (https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html).
+ *
+ * starting   has not asked for work yet              → idle, ended
+ * idle       its `next` is held open                 → busy, starting (dropped its `next`), ended
+ * busy       runs a call                             → returning, ended
+ * returning  has answered, not yet asked for more    → idle, ended
+ * ended      the process has gone
+ */
+export class RuntimeProcess {
+  state: 'starting' | 'idle' | 'busy' | 'returning' | 'ended' = 'starting'
+  /** Calls it has answered. */
+  answered = 0
+  /** The call it runs, or ran last: whose its output is. */
+  requestId: string | undefined
+  readonly #program: RuntimeProgram
+  readonly #owner: RuntimeOwner
+  readonly #clock: Clock
+  readonly #server = http.createServer({ requestTimeout: 0, keepAliveTimeout: 0 }, (request, response) =>
+    this.#route(request, response)
+  )
+  #address = ''
+  #child: ChildProcess | undefined
+  #held: http.ServerResponse | undefined
+  #call: RuntimeCall | undefined
+  /** An answer on its way in. */
+  #incoming: http.IncomingMessage | undefined
+  #initError: Buffer | undefined
+  #overdue: 'init' | 'call' | undefined
+  #stopTimer: () => void = () => {}
+
+  constructor(program: RuntimeProgram, owner: RuntimeOwner, clock: Clock) {
+    this.#program = program
+    this.#owner = owner
+    this.#clock = clock
+  }
+
+  /** Never rejects: what goes wrong is told to the owner. */
+  async start(): Promise<void> {
+    this.#stopTimer = this.#clock.after(initTimeoutMs, () => this.#late('init'))
+    this.#server.on('clientError', (_error, socket) => socket.destroy())
+    try {
+      this.#server.listen(0, '127.0.0.1')
+      await once(this.#server, 'listening')
+    } catch (error) {
+      return this.#end({ kind: 'no-process', message: `no Runtime API: ${String(error)}` })
+    }
+    if (this.state === 'ended') return void this.#server.close()
+    this.#address = `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+    const { file, args, cwd } = this.#program
+    const child = spawn(file, args, {
+      cwd,
+      env: this.#program.environment(this.#address),
+      // Its own group, so that all it starts can be ended with it, and so that Ctrl-C on the terminal is for us alone.
+      detached: process.platform !== 'win32',
+      // The fourth is never written: its end tells the process that we are gone.
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe']
+    })
+    this.#child = child
+    child.stdio[3]?.on('error', () => {})
+    child.on('error', error => this.#notSpawned(error))
+    child.on('exit', (code, signal) => {
+      killGroup(child, 'SIGKILL')
+      // What it said last is logged before its end is told; a stranger may hold its output open, so not for ever.
+      const stopTimer = this.#clock.after(outputPatienceMs, () => this.#exited(code, signal))
+      child.on('close', () => {
+        stopTimer()
+        this.#exited(code, signal)
+      })
+    })
+    if (child.pid === undefined) return
+    this.#owner.spawned(child.pid)
+    this.#owner.output(child)
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
+  /** Only in state `idle`. */
+  call(call: RuntimeCall): void {
+    const held = this.#held
+    if (this.state !== 'idle' || held === undefined) throw new Error(`a call for a process that is ${this.state}`)
+    this.state = 'busy'
+    this.#held = undefined
+    this.#call = call
+    this.requestId = call.requestId
+    this.#stopTimer = this.#clock.after(call.timeoutMs, () => this.#late('call'))
+    let bytes = 0
+    for (const chunk of call.event) bytes += chunk.byteLength
+    held.writeHead(200, {
+      'content-type': 'application/json',
+      'content-length': bytes,
+      'lambda-runtime-aws-request-id': call.requestId,
+      'lambda-runtime-deadline-ms': Math.round(this.#clock.now() + call.timeoutMs),
+      'lambda-runtime-invoked-function-arn': call.functionArn,
+      'lambda-runtime-trace-id': call.traceId
+    })
+    for (const chunk of call.event) held.write(chunk)
+    held.end()
+  }
+
+  /** Ends it with all it started. */
+  kill(signal: 'SIGTERM' | 'SIGKILL' = 'SIGKILL'): void {
+    if (this.state === 'ended') return
+    if (this.#child?.pid === undefined) this.#end(undefined)
+    else killGroup(this.#child, signal)
+  }
+
+  #route(request: http.IncomingMessage, response: http.ServerResponse): void {
+    request.on('error', () => {}) // the process has gone: told by 'exit'
+    response.on('error', () => {})
+    const { token } = this.#program
+    // A page in a browser on this machine must not be able to take calls: it cannot choose these.
+    if (
+      request.headers.host !== this.#address ||
+      (token !== undefined && request.headers['x-millrace-token'] !== token)
+    ) {
+      return refuse(request, response, 403, 'Forbidden', 'This Runtime API belongs to another process.')
+    }
+    const found = route.exec(request.url ?? '')?.groups
+    const method = found?.['next'] === undefined ? 'POST' : 'GET'
+    if (found === undefined || request.method !== method) {
+      return refuse(request, response, 404, 'NotFound', `The Runtime API has no ${request.method} ${request.url}.`)
+    }
+    if (found['next'] !== undefined) this.#next(request, response)
+    else if (found['init'] !== undefined) this.#takeInitError(request, response)
+    else this.#takeAnswer(request, response, found['id'] ?? '', found['end'] === 'error')
+  }
+
+  #next(request: http.IncomingMessage, response: http.ServerResponse): void {
+    if (this.state !== 'starting' && this.state !== 'returning') {
+      return refuse(request, response, 403, 'InvalidStateTransition', `next is not to be asked while ${this.state}`)
+    }
+    this.#stopTimer()
+    this.state = 'idle'
+    this.#held = response
+    response.on('close', () => {
+      if (this.#held !== response) return
+      // It hung up without ending: it may ask again, but not wait for ever.
+      this.#held = undefined
+      this.state = 'starting'
+      this.#stopTimer = this.#clock.after(initTimeoutMs, () => this.#late('init'))
+    })
+    this.#owner.idle(this)
+  }
+
+  #takeInitError(request: http.IncomingMessage, response: http.ServerResponse): void {
+    collect(request, body => {
+      if (this.state === 'starting') this.#initError = body
+      accept(response)
+    })
+  }
+
+  #takeAnswer(request: http.IncomingMessage, response: http.ServerResponse, id: string, isError: boolean): void {
+    if (this.#call?.requestId !== id || this.#incoming !== undefined) {
+      return refuse(request, response, 400, 'InvalidRequestID', 'Invalid request ID')
+    }
+    this.#incoming = request
+    request.on('close', () => (this.#incoming = undefined))
+    collect(request, body => {
+      // Cut by the timeout while it came in.
+      if (this.#call?.requestId !== id) return refuse(request, response, 400, 'InvalidRequestID', 'Invalid request ID')
+      if (body === undefined) {
+        refuse(request, response, 413, 'RequestEntityTooLarge', answerTooLarge.errorMessage)
+        return this.#finish({ kind: 'failed', error: answerTooLarge })
+      }
+      accept(response)
+      this.#finish(isError ? { kind: 'failed', error: body } : { kind: 'returned', payload: body })
+    })
+  }
+
+  #finish(end: CallEnd): void {
+    const call = this.#call
+    if (call === undefined) return
+    this.#call = undefined
+    this.answered += 1
+    // The call's time goes on until it asks for more, as Lambda's does.
+    if (this.state === 'busy') this.state = 'returning'
+    call.ended(end)
+  }
+
+  #late(what: 'init' | 'call'): void {
+    this.#overdue = what
+    this.kill()
+    this.#stopTimer = this.#clock.after(killPatienceMs, () => this.#exited(null, 'SIGKILL'))
+  }
+
+  #notSpawned(error: NodeJS.ErrnoException): void {
+    if (this.#child?.pid !== undefined) return // a signal that could not be sent: 'exit' will tell
+    const { file, cwd } = this.#program
+    const message = `cannot start ${file} in ${cwd}: ${error.code ?? error.message}`
+    const isOwnFault =
+      error.code === 'ENOENT' || error.code === 'EACCES' || error.code === 'ENOTDIR' || error.code === 'ENOEXEC'
+    const fault = { errorType: 'Runtime.InvalidEntrypoint', errorMessage: `Error: ${message}` }
+    this.#end(isOwnFault ? { kind: 'fault', error: () => fault } : { kind: 'no-process', message })
+  }
+
+  #exited(code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.state === 'ended') return
+    // Its last answer may still be on the way to us.
+    if (this.#incoming !== undefined && this.#overdue === undefined) {
+      this.#incoming.once('close', () => this.#exited(code, signal))
+      return
+    }
+    const wasStarting = this.state === 'starting' && this.answered === 0 && this.#call === undefined
+    const call = this.#call
+    if (call !== undefined) {
+      const { requestId, timeoutMs } = call
+      const error = this.#overdue === 'call' ? timeoutFault(requestId, timeoutMs) : exitFault(requestId, code, signal)
+      this.#call = undefined
+      call.ended({ kind: 'failed', error })
+    }
+    this.#end(wasStarting ? this.#startFailure(code, signal) : undefined)
+  }
+
+  #startFailure(code: number | null, signal: NodeJS.Signals | null): StartFailure {
+    if (this.#initError !== undefined) return { kind: 'fault', error: this.#initError }
+    if (this.#overdue !== 'init') return { kind: 'fault', error: requestId => exitFault(requestId, code, signal) }
+    const seconds = (initTimeoutMs / 1_000).toFixed(2)
+    const text = (requestId: string) =>
+      `RequestId: ${requestId} Error: the runtime did not ask for work within ${seconds} seconds`
+    return { kind: 'fault', error: requestId => ({ errorType: 'Sandbox.Timedout', errorMessage: text(requestId) }) }
+  }
+
+  #end(failure: StartFailure | undefined): void {
+    if (this.state === 'ended') return
+    this.state = 'ended'
+    this.#held = undefined
+    this.#stopTimer()
+    this.#child?.stdio[3]?.destroy()
+    if (this.#server.listening) this.#server.close()
+    this.#server.closeAllConnections()
+    this.#owner.ended(this, failure)
+  }
+}
+
+function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
+  if (child.pid === undefined) return
+  try {
+    if (process.platform === 'win32') child.kill(signal)
+    else process.kill(-child.pid, signal)
+  } catch {
+    // Nobody of the group is left.
+  }
+}
+
+/** `undefined`: longer than an answer may be; the rest is read and dropped. */
+function collect(request: http.IncomingMessage, done: (body: Buffer | undefined) => void): void {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.byteLength
+    if (bytes <= maxAnswerBytes) chunks.push(chunk)
+    else chunks.length = 0
+  })
+  request.on('end', () => done(bytes > maxAnswerBytes ? undefined : Buffer.concat(chunks, bytes)))
+}
+
+function accept(response: http.ServerResponse): void {
+  response.writeHead(202, { 'content-type': 'application/json', 'content-length': 16 }).end('{"status":"OK"}\n')
+}
+
+function refuse(
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+  status: number,
+  errorType: string,
+  errorMessage: string
+): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify({ errorMessage, errorType }))
+  request.resume()
+}

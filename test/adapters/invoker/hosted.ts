@@ -1,0 +1,87 @@
+import { EventEmitter } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { FunctionHost, type LocalFunction } from '../../../src/adapters/invoker/function-host.ts'
+import { openHttpInvoker } from '../../../src/adapters/invoker/http.ts'
+import type { InvokeReply } from '../../../src/core/retry/reply.ts'
+import type { FunctionTarget } from '../../../src/ports/functions.ts'
+import type { Invoker, InvokeRequest } from '../../../src/ports/invoker.ts'
+import type { Log, LogFields } from '../../../src/ports/log.ts'
+import { aRequest } from '../../contracts/invoker.ts'
+
+export const fixtures = fileURLToPath(new URL('../../fixtures/functions', import.meta.url))
+
+export interface LogLine {
+  readonly level: string
+  readonly message: string
+  readonly fields: LogFields
+}
+
+/** Keeps lines, and waits for one. */
+export class LogBook extends EventEmitter<{ line: [LogLine] }> implements Log {
+  readonly lines: LogLine[] = []
+  debug = this.#at('debug')
+  info = this.#at('info')
+  warn = this.#at('warn')
+  error = this.#at('error')
+
+  child(): Log {
+    return this
+  }
+
+  /** The first line that fits, be it there already or to come. */
+  async line(fits: (line: LogLine) => boolean): Promise<LogLine> {
+    const found = this.lines.find(fits)
+    if (found !== undefined) return found
+    return new Promise(resolve => {
+      const look = (line: LogLine) => {
+        if (!fits(line)) return
+        this.off('line', look)
+        resolve(line)
+      }
+      this.on('line', look)
+    })
+  }
+
+  #at(level: string) {
+    return (fields: LogFields, message: string) => {
+      const line = { level, fields, message }
+      this.lines.push(line)
+      this.emit('line', line)
+    }
+  }
+}
+
+export type SomeFunction = Partial<LocalFunction> & Pick<LocalFunction, 'name'>
+
+/** A running host with functions of the fixtures' folder. */
+export async function hosting(functions: readonly SomeFunction[]) {
+  const log = new LogBook()
+  const host = new FunctionHost({
+    functions: functions.map(fn => ({ baseDir: fixtures, ...fn })),
+    region: 'eu-west-1',
+    accountId: '123456789012',
+    log
+  })
+  await host.start()
+  const opened: Invoker[] = []
+  const open = (name: string, more: Partial<FunctionTarget> = {}) => {
+    const invoker = openHttpInvoker({ ...host.target(name), ...more })
+    opened.push(invoker)
+    return invoker
+  }
+  const invokers = new Map<string, Invoker>()
+  return {
+    host,
+    log,
+    open,
+    call(name: string, event: unknown = {}, more: Partial<InvokeRequest> = {}): Promise<InvokeReply> {
+      const invoker = invokers.get(name) ?? open(name)
+      invokers.set(name, invoker)
+      return invoker.invoke(Buffer.from(JSON.stringify(event)), aRequest(more))
+    },
+    async [Symbol.asyncDispose]() {
+      await Promise.all(opened.map(invoker => invoker.close()))
+      await host.stop({ graceMs: 0 })
+    }
+  }
+}
