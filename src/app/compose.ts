@@ -13,6 +13,7 @@ import type { Log } from '../ports/log.ts'
 import type { MappingStore } from '../ports/mapping-store.ts'
 import type { Service } from '../ports/service.ts'
 import type { Config } from './config.ts'
+import { DirectInvoke } from './direct-invoke.ts'
 import { localFunctions } from './local-functions.ts'
 
 export interface ServerParts {
@@ -84,6 +85,8 @@ export class MillraceServer implements Service {
       accountId
     })
     const clusters = new ConfiguredClusters(this.#config.clusters)
+    const invoke = new DirectInvoke(log)
+    this.#undo.push(async () => invoke[Symbol.asyncDispose]())
     const host = new ThreadHost({
       entry: threadEntry,
       threads: this.#config.workers,
@@ -111,7 +114,8 @@ export class MillraceServer implements Service {
       accountId,
       strictAws,
       log,
-      clock
+      clock,
+      invoke: invoke.call
     })
     this.#admin = new AdminServer({ listen: adminListen, ready: () => this.#ready(store) })
     await this.#api.start()

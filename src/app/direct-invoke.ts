@@ -1,0 +1,34 @@
+import { randomUUID } from 'node:crypto'
+import { openHttpInvoker } from '../adapters/invoker/http.ts'
+import type { InvokeReply } from '../core/retry/reply.ts'
+import type { FunctionEntry } from '../ports/functions.ts'
+import type { Invoker } from '../ports/invoker.ts'
+import type { Log } from '../ports/log.ts'
+
+/** Calls functions for the Invoke operation: one invoker a function, opened at its first call. */
+export class DirectInvoke implements AsyncDisposable {
+  readonly #invokers = new Map<string, Invoker>()
+  readonly #log: Log
+
+  constructor(log: Log) {
+    this.#log = log
+  }
+
+  readonly call = (entry: FunctionEntry, payload: Uint8Array, qualifier: string | undefined): Promise<InvokeReply> => {
+    let invoker = this.#invokers.get(entry.name)
+    if (invoker === undefined) {
+      invoker = openHttpInvoker(entry.target, { log: this.#log })
+      this.#invokers.set(entry.name, invoker)
+    }
+    return invoker.invoke(payload, {
+      requestId: randomUUID(),
+      // A caller that goes away does not end its function, as at AWS.
+      signal: new AbortController().signal,
+      ...(qualifier === undefined ? {} : { qualifier })
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#invokers.values()].map(invoker => invoker.close()))
+  }
+}
