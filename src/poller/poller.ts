@@ -158,9 +158,16 @@ export class Poller implements ConsumerListener {
     this.#committer.note()
   }
 
-  jumped({ topic, partition }: TopicPartition, from: number, to: number): void {
-    this.#log.warn({ partition, from, to }, 'offset is not in the log any more: reading goes on elsewhere')
-    this.skipped({ topic, partition }, to)
+  jumped(partition: TopicPartition, from: number, to: number): void {
+    this.#log.warn({ partition: partition.partition, from, to }, 'offset is not in the log: reading goes on elsewhere')
+    const owned = this.#partitions.get(partition)
+    if (owned === undefined) return
+    if (to < owned.ledger.next) {
+      // The log was cut: offsets come again for other records, so nothing that is still out may settle them.
+      this.#leave(owned)
+      this.#partitions.close(owned)
+      this.#partitions.add({ ...partition, startOffset: to, fresh: false })
+    } else this.skipped(partition, to)
   }
 
   wants(partition: TopicPartition): boolean {

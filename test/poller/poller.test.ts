@@ -255,6 +255,29 @@ test('what holds nothing to deliver is committed past', async () => {
   assert.deepEqual(consumer.committed, { 0: 8 })
 })
 
+test('a jump forward is committed past', async () => {
+  const { consumer, clock } = setup()
+  consumer.assign('orders', [0], 5)
+  consumer.listener.jumped({ topic: 'orders', partition: 0 }, 5, 90)
+  await clock.advance(1_000)
+  assert.deepEqual(consumer.committed, { 0: 90 })
+})
+
+test('after a jump back the old answers settle nothing: their offsets are other records now', async () => {
+  const { consumer, fetch, invoker, answer, clock } = setup()
+  consumer.assign('orders', [0], 5)
+  await fetch(0, 5, 3)
+  consumer.listener.jumped({ topic: 'orders', partition: 0 }, 8, 4)
+  await fetch(0, 4, 3)
+  await answer(0)
+  await clock.advance(1_000)
+  assert.deepEqual(consumer.commits, [])
+  assert.deepEqual(invoker.sent[1], { 'orders-0': [4, 5, 6] })
+  await answer(1)
+  await clock.advance(1_000)
+  assert.deepEqual(consumer.committed, { 0: 7 })
+})
+
 test('a record that no event can hold is dropped, and the others go on', async () => {
   const { consumer, fetch, invoker, clock } = setup()
   invoker.answerAll(() => ok)
