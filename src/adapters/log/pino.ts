@@ -6,7 +6,7 @@ import {
   type DestinationStream,
   type Logger
 } from 'pino'
-import type { Log, LogLevel } from '../../ports/log.ts'
+import type { Log, LogFields, LogLevel } from '../../ports/log.ts'
 import { redact } from './redact.ts'
 
 export interface LogOptions {
@@ -34,11 +34,11 @@ export function openLog({ level, destination = stderr() }: LogOptions): Log {
 // Written at once: the last lines before a crash are the ones somebody will look for.
 const stderr = (): DestinationStream => openDestination({ fd: 2, sync: true })
 
-const toLog = (logger: Logger): Log => ({
-  debug: (fields, message) => logger.debug(fields, message),
-  info: (fields, message) => logger.info(fields, message),
-  warn: (fields, message) => logger.warn(fields, message),
-  error: (fields, message) => logger.error(fields, message),
-  // pino formats the bindings of a root logger only.
-  child: fields => toLog(logger.child(redact(fields)))
+/** Bindings are ours, not pino's: a line that names a field of its log again would hold the name twice. */
+const toLog = (logger: Logger, bindings: LogFields = {}): Log => ({
+  debug: (fields, message) => logger.debug({ ...bindings, ...fields }, message),
+  info: (fields, message) => logger.info({ ...bindings, ...fields }, message),
+  warn: (fields, message) => logger.warn({ ...bindings, ...fields }, message),
+  error: (fields, message) => logger.error({ ...bindings, ...fields }, message),
+  child: fields => toLog(logger, { ...bindings, ...fields })
 })

@@ -39,6 +39,13 @@ test('what lies under the level is not written', () => {
   assert.equal(silent.lines.length, 0)
 })
 
+test('a line that names a field of its log again holds the name once, with its own value', () => {
+  const written: string[] = []
+  const log = openLog({ level: 'info', destination: { write: line => void written.push(line) } })
+  log.child({ topic: 'orders' }).info({ topic: 'payments' }, 'renamed')
+  assert.equal(written[0]?.match(/"topic":"[a-z]+"/g)?.join(), '"topic":"payments"')
+})
+
 test('every line of a child carries its fields', () => {
   const { log, lines } = setup()
   log.child({ mapping: 'm-1' }).child({ topic: 'orders' }).error({ partition: 0 }, 'held')
