@@ -54,7 +54,7 @@ export class FunctionRunner {
 
   /** Answers the call, sooner or later. */
   take(call: HostedCall): void {
-    if (this.#stopping) return call.unavailable(`The function ${this.#function.name} is being stopped.`)
+    if (this.#stopping) return call.unavailable(this.#stoppingText())
     if (this.#waiting.length >= maxWaiting) return call.throttled()
     const giveUp = () => {
       this.leave(call)
@@ -86,12 +86,16 @@ export class FunctionRunner {
     this.#stopBackoff?.()
     for (const { call, stopTimer } of this.#waiting.splice(0)) {
       stopTimer()
-      call.unavailable(`The function ${this.#function.name} is being stopped.`)
+      call.unavailable(this.#stoppingText())
     }
     const quiet = new Promise<void>(resolve => (this.#tellQuiet = resolve))
     if (this.#running > 0 && !hurry.aborted) await Promise.race([quiet, once(hurry, 'abort')])
     this.#tellQuiet = undefined
     await this.#endProcesses(hurry)
+  }
+
+  #stoppingText(): string {
+    return `The function ${this.#function.name} is being stopped.`
   }
 
   async #endProcesses(hurry: AbortSignal): Promise<void> {
@@ -140,6 +144,8 @@ export class FunctionRunner {
         timeoutMs: this.timeoutMs,
         ended: end => {
           if (end.kind === 'returned') call.returned(end.payload)
+          // We ended it: not the function's failure.
+          else if (this.#stopping && !Buffer.isBuffer(end.error)) call.unavailable(this.#stoppingText())
           else call.failed(end.error)
           this.#ended()
         }
