@@ -143,10 +143,10 @@ export class MappingService {
   }
 
   #functionOf(written: string): FunctionIdentity {
-    const { name, arn, qualifier } = parseFunctionName(written, this.#options)
+    const { name, arn, isLocated, qualifier } = parseFunctionName(written, this.#options)
     const entry = this.#options.functions.find(name)
     // An ARN of another account or region is another function.
-    if (entry === undefined || (isArn(written) && entry.arn !== arn)) throw new MillraceError('MILL_FUNCTION_NOT_FOUND')
+    if (entry === undefined || (isLocated && entry.arn !== arn)) throw new MillraceError('MILL_FUNCTION_NOT_FOUND')
     if (entry.timeoutSeconds > longestTimeoutSeconds)
       throw new MillraceError('MILL_FUNCTION_TIMEOUT', [name, entry.timeoutSeconds, longestTimeoutSeconds])
     const functionArn = withQualifier(entry.arn, qualifier)
@@ -154,13 +154,10 @@ export class MappingService {
   }
 
   #arnOf(written: string): string {
-    const { name, arn, qualifier } = parseFunctionName(written, this.#options)
-    return withQualifier(isArn(written) ? arn : (this.#options.functions.find(name)?.arn ?? arn), qualifier)
+    const { name, arn, isLocated, qualifier } = parseFunctionName(written, this.#options)
+    return withQualifier(isLocated ? arn : (this.#options.functions.find(name)?.arn ?? arn), qualifier)
   }
 }
-
-/** More than a name was written: its account and region count. */
-const isArn = (written: string): boolean => /^arn:|\d{12}:/.test(written)
 
 /** Both hold plain data, with their members in whatever order they were set. */
 const isSame = (a: MappingSpec, b: MappingSpec): boolean => textOf(a) === textOf(b)

@@ -65,7 +65,13 @@ export class ControlServer implements Service {
     this.#listener = new HttpListener({
       listen: options.listen,
       setting: 'listen',
-      answer: (request, response) => void this.#answer(request, response)
+      answer: (request, response) => {
+        this.#answer(request, response).catch((error: unknown) => {
+          // Only the writing itself can fail here: a header that HTTP does not allow.
+          options.log.error({ err: error }, 'an answer could not be written')
+          response.destroy()
+        })
+      }
     })
   }
 

@@ -299,3 +299,12 @@ test('a UUID may be written in capitals, and a function in a path by its ARN', a
   const path = `/2015-03-31/functions/${encodeURIComponent(functionArn('f'))}/configuration`
   assert.equal((await send(world, 'GET', path)).body['FunctionName'], 'f')
 })
+
+test('an answer that HTTP cannot carry ends its connection and nothing else', async () => {
+  await using world = await openWorld({
+    invoke: async () => ({ kind: 'returned', payload: Buffer.from('{}'), executedVersion: 'a\r\nset-cookie: x' })
+  })
+  await assert.rejects(send(world, 'POST', '/2015-03-31/functions/f/invocations', '{}'))
+  assert.ok(world.log.lines.some(line => line.message === 'an answer could not be written'))
+  assert.equal((await send(world, 'GET', collection)).status, 200)
+})

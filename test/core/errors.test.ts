@@ -10,14 +10,16 @@ test('docs/errors.md lists every code, and no other, in alphabetical order', () 
   assert.deepEqual(listed, errorCodes.toSorted())
 })
 
-test('each section says what it answers with over HTTP, and something beside', () => {
+test('each section says what it answers with over HTTP, its message, and what to do', () => {
   const sections = page.split(/^## /m).slice(1)
   for (const section of sections) {
     const [code = '', ...lines] = section.split('\n')
-    const { status, aws } = new MillraceError(code as (typeof errorCodes)[number])
+    const values = Array.from({ length: 6 }, () => '…')
+    const { status, aws, message } = new MillraceError(code as (typeof errorCodes)[number], values)
     const wanted = status === 0 ? 'On the command line.' : `HTTP ${status}, \`${aws}\`.`
     assert.equal(lines[1], wanted, code)
-    assert.ok(lines.slice(2).join('').trim().length > 30, `${code} has no explanation`)
+    assert.equal(lines[3], `> ${message}`, code)
+    assert.ok(lines.slice(4).join('').trim().length > 30, `${code} has no explanation`)
   }
 })
 

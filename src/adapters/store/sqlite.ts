@@ -137,18 +137,18 @@ class SqliteStore implements MappingStore {
   async list(filter: MappingFilter, limit: number, after?: string): Promise<MappingPage> {
     const seq = after === undefined ? 0 : readMarker(after)
     // One more than asked for tells whether there is a next page.
-    const rows = this.#use(() =>
-      this.#sql.list.all({
+    return this.#use(() => {
+      const rows = this.#sql.list.all({
         after: seq,
         functionArn: filter.functionArn ?? null,
         eventSourceArn: filter.eventSourceArn ?? null,
         limit: limit + 1
-      })
-    ) as unknown as Row[]
-    const page = rows.slice(0, limit)
-    const last = page.at(-1)
-    const mappings = page.map(mappingOf)
-    return rows.length > limit && last !== undefined ? { mappings, next: writeMarker(last.seq) } : { mappings }
+      }) as unknown as Row[]
+      const page = rows.slice(0, limit)
+      const last = page.at(-1)
+      const mappings = page.map(mappingOf)
+      return rows.length > limit && last !== undefined ? { mappings, next: writeMarker(last.seq) } : { mappings }
+    })
   }
 
   async update(uuid: string, version: number, change: MappingChange): Promise<Mapping | undefined> {

@@ -16,15 +16,14 @@ export interface NamedFunction {
 
 /** Finds the function of `{FunctionName}`. Throws `MILL_FUNCTION_UNKNOWN`. */
 export function functionOf(call: Call, functions: FunctionCatalog, home: Home): NamedFunction {
-  const written = call.parameters['FunctionName'] ?? ''
-  const reference = parseFunctionName(written, home)
+  const reference = parseFunctionName(call.parameters['FunctionName'] ?? '', home)
   const qualifier = queryValue(call, 'Qualifier') ?? reference.qualifier
   if (reference.qualifier !== undefined && qualifier !== reference.qualifier)
     throw new MillraceError('MILL_PARAMETER_INVALID', [
       'The derived qualifier from the function name does not match the specified qualifier.'
     ])
   const entry = functions.find(reference.name)
-  const elsewhere = /^arn:|\d{12}:/.test(written) && entry?.arn !== reference.arn
+  const elsewhere = reference.isLocated && entry?.arn !== reference.arn
   if (entry === undefined || elsewhere)
     throw new MillraceError('MILL_FUNCTION_UNKNOWN', [withQualifier(reference.arn, qualifier)])
   return { entry, ...(qualifier === undefined ? {} : { qualifier }) }

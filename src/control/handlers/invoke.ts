@@ -17,7 +17,8 @@ export const maxPayloadBytes = 6_291_456
 export function invokeRoutes(functions: FunctionCatalog, home: Home, invoke: Invoke): Route[] {
   return [
     {
-      operation: 'Invoke',
+      // IAM's name of it; the limit's error has it too.
+      operation: 'InvokeFunction',
       method: 'POST',
       path: '/2015-03-31/functions/{FunctionName}/invocations',
       access: 'write',

@@ -14,6 +14,8 @@ export interface FunctionReference {
   readonly qualifier?: string
   /** What the ARN without qualifier has to be; parts that were not written are those of our home. */
   readonly arn: string
+  /** An account, region or partition was written: the function is that one, not whichever has the name. */
+  readonly isLocated: boolean
 }
 
 const parts =
@@ -31,7 +33,8 @@ export function parseFunctionName(text: string, home: Home): FunctionReference {
   const region = found?.['region'] ?? home.region
   const account = found?.['account'] ?? home.accountId
   const arn = `arn:${partition}:lambda:${region}:${account}:function:${name}`
-  return { name, arn, ...(qualifier === undefined ? {} : { qualifier }) }
+  const isLocated = ['partition', 'region', 'account'].some(part => found?.[part] !== undefined)
+  return { name, arn, isLocated, ...(qualifier === undefined ? {} : { qualifier }) }
 }
 
 /** FunctionArn keeps the qualifier that was written and gains none (reference 1.4). */

@@ -31,6 +31,11 @@ test('what is no function name is refused by the pattern, a long bare name by it
   })
 })
 
+test('digits in a name are no account', () => {
+  assert.equal(parseFunctionName('orders-123456789012:1', home).isLocated, false)
+  for (const written of [arn, '000000000000:f', 'us-east-1:f']) assert.ok(parseFunctionName(written, home).isLocated)
+})
+
 test('FunctionArn keeps the qualifier that was written and gains none', () => {
   assert.deepEqual([withQualifier(arn, undefined), withQualifier(arn, '$LATEST')], [arn, `${arn}:$LATEST`])
 })
