@@ -40,7 +40,7 @@ export function reactToCommit(code: number): CommitReaction {
 
 interface Pending {
   readonly offsets: Map<number, CommitOffset>
-  readonly deadlineMs: number
+  deadlineMs: number
   readonly resolve: () => void
   readonly reject: (error: Error) => void
 }
@@ -59,7 +59,7 @@ export interface CommitterDeps {
  */
 export class Committer {
   readonly #topic: string
-  readonly #timeoutMs: number
+  #timeoutMs: number
   readonly #deps: CommitterDeps
   readonly #wait: Waiter
   #queue: Pending[] = []
@@ -85,6 +85,13 @@ export class Committer {
     this.#queue.push({ offsets: new Map(offsets.map(each => [each.partition, each])), deadlineMs, resolve, reject })
     if (!this.#running) void this.#run()
     return promise
+  }
+
+  /** From now on, and for what waits already, this is the longest. */
+  hurry(timeoutMs: number): void {
+    this.#timeoutMs = Math.min(this.#timeoutMs, timeoutMs)
+    const deadlineMs = this.#deps.clock.monotonicMs() + this.#timeoutMs
+    for (const pending of this.#queue) pending.deadlineMs = Math.min(pending.deadlineMs, deadlineMs)
   }
 
   /** Rejects what waits. */

@@ -121,8 +121,10 @@ export class Fetcher {
     for (const position of this.#positions.values()) {
       if (position.inFlight || position.retryAtMs > nowMs || !this.#deps.sink.wants(position.target)) continue
       const leader = this.#topic?.partitions.get(position.target.partition)?.leader ?? -1
+      const beside = ready.get(leader)
       if (leader < 0) leaderless = true
-      else ready.set(leader, [...(ready.get(leader) ?? []), position])
+      else if (beside === undefined) ready.set(leader, [position])
+      else beside.push(position)
     }
     if (leaderless) this.#deps.refreshTopic()
     for (const [leader, positions] of ready) {

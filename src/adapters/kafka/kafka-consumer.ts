@@ -40,6 +40,8 @@ export interface KafkaTuning {
 
 /** A listener that has not drained this long after its time is not waited for. */
 const drainSlackMs = 5000
+/** A broker that is gone must not keep us from ending. */
+const stopCommitTimeoutMs = 5000
 const maxIdlePoolBytes = 32 << 20
 
 // One pool for all consumers of a thread: what one does not need another may use.
@@ -49,7 +51,7 @@ const defaultTuning: KafkaTuning = {
   // Longer than a broker takes to restart, so that a rolling restart rebalances nothing.
   sessionTimeoutMs: 45_000,
   connectTimeoutMs: 5000,
-  requestTimeoutMs: 30_000,
+  requestTimeoutMs: 10_000,
   commitTimeoutMs: 15_000,
   metadataMaxAgeMs: 30_000,
   fetchMaxWaitMs: 500,
@@ -108,7 +110,10 @@ class KafkaConsumer implements Consumer {
       clock,
       log,
       problems,
-      changed: topic => this.#fetcher.setTopic(topic)
+      changed: topic => {
+        this.#fetcher.setTopic(topic)
+        this.#starter.wake()
+      }
     })
     const member = new ClassicMember(
       {
@@ -188,6 +193,7 @@ class KafkaConsumer implements Consumer {
   }
 
   async #stop(): Promise<void> {
+    this.#committer.hurry(stopCommitTimeoutMs)
     this.#starter.stop()
     this.#fetcher.stop()
     this.#watch.stop()

@@ -2,15 +2,15 @@ import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import { apis } from './apis.ts'
 import type { ApiFamily } from './apis.ts'
-import { assignCooperatively } from './assignor.ts'
-import type { GroupMember } from './assignor.ts'
 import type { Cluster, WireUse } from './cluster.ts'
 import type { CoordinatorFinder } from './coordinator.ts'
+import { GroupLeader } from './group-leader.ts'
 import { difference, heartbeatIntervalMs, reactTo } from './group-protocol.ts'
 import type { GroupEvents, GroupIdentity, GroupProtocol, GroupReaction } from './group-protocol.ts'
 import { errorCode, KafkaRefusal, problemOf } from './problems.ts'
 import { retryDelayMs } from './retry-delay.ts'
-import { decodeAssignment, decodeMember, encodeAssignment, encodeSubscription } from './subscription.ts'
+import { Revocations } from './revocations.ts'
+import { decodeAssignment, encodeSubscription } from './subscription.ts'
 import { Waiter } from './waiter.ts'
 
 const protocolType = 'consumer'
@@ -18,7 +18,7 @@ const protocolName = 'cooperative-sticky'
 /** An answer to a join may come this much later than the rebalance timeout allows the others. */
 const joinSlackMs = 10_000
 const leaveTimeoutMs = 3000
-const leadingRefreshMs = 1000
+const eagerIntervalMs = 250
 
 export interface MemberOptions {
   readonly groupId: string
@@ -50,9 +50,9 @@ class GroupRefusal extends KafkaRefusal {
   }
 }
 
-interface Joined {
-  readonly leads: boolean
-  readonly members: readonly GroupMember[]
+interface JoinedMember {
+  readonly memberId: string
+  readonly metadata: Buffer
 }
 
 /**
@@ -71,7 +71,7 @@ export class ClassicMember implements GroupProtocol {
   readonly #options: MemberOptions
   readonly #deps: MemberDeps
   readonly #owned = new Set<number>()
-  readonly #revoking = new Map<number, Promise<void>>()
+  readonly #revocations: Revocations
   readonly #intervalMs: number
   readonly #wake: Waiter
   #memberId = ''
@@ -81,9 +81,8 @@ export class ClassicMember implements GroupProtocol {
   #left = false
   #done: Promise<void> = Promise.resolve()
   #stopped: Promise<void> | undefined
-  /** Partition counts this member assigned by as the leader; undefined: it does not lead. */
-  #counts: ReadonlyMap<string, number> | undefined
-  #countsAtMs = 0
+  /** While this member leads the group. */
+  #leader: GroupLeader | undefined
   #disarmSession: () => void = () => undefined
 
   constructor(options: MemberOptions, deps: MemberDeps) {
@@ -91,6 +90,7 @@ export class ClassicMember implements GroupProtocol {
     this.#deps = deps
     this.#intervalMs = heartbeatIntervalMs(options.sessionTimeoutMs)
     this.#wake = new Waiter(deps.clock)
+    this.#revocations = new Revocations(this.#owned, options.revokeTimeoutMs, deps)
   }
 
   start(): void {
@@ -99,12 +99,8 @@ export class ClassicMember implements GroupProtocol {
 
   get identity(): GroupIdentity | undefined {
     if (this.#generation < 0) return undefined
-    return {
-      groupId: this.#options.groupId,
-      memberId: this.#memberId,
-      generation: this.#generation,
-      instanceId: null
-    }
+    const { groupId } = this.#options
+    return { groupId, memberId: this.#memberId, generation: this.#generation, instanceId: null }
   }
 
   get settling(): boolean {
@@ -125,7 +121,7 @@ export class ClassicMember implements GroupProtocol {
 
   async #stop(): Promise<void> {
     this.#leaving = true
-    await this.#revoke([...this.#owned])
+    await this.#revocations.revoke([...this.#owned])
     this.#left = true
     this.#wake.wake()
     this.#disarmSession()
@@ -164,21 +160,23 @@ export class ClassicMember implements GroupProtocol {
     this.#deps.events.problem(undefined)
     const { gained, gone } = difference(this.#owned, assigned)
     const { log } = this.#deps
-    log.info({ generation: this.#generation, gained, gone, leads: joined.leads }, 'joined the group')
+    log.info({ generation: this.#generation, gained, gone, leads: this.#leader !== undefined }, 'joined the group')
     // Lost and won again while the listener still answers for the first time: one call at a time.
-    await this.#beatWhile(this.#pendingRevocations(gained))
+    await this.#beatWhile(this.#revocations.pending(gained))
+    if (this.#generation < 0) return
     if (gained.length > 0 && !this.#leaving) {
       for (const partition of gained) this.#owned.add(partition)
       this.#deps.events.gained(gained)
     }
     if (gone.length > 0) {
-      await this.#beatWhile(this.#revoke(gone))
+      await this.#beatWhile(this.#revocations.revoke(gone))
       return
     }
     await this.#beat()
   }
 
-  async #join(): Promise<Joined> {
+  /** Answers whom to give an assignment to: nobody, unless this member leads. */
+  async #join(): Promise<readonly JoinedMember[]> {
     const { groupId, topic, sessionTimeoutMs, rebalanceTimeoutMs } = this.#options
     const owned = [...this.#owned].sort((a, b) => a - b)
     const metadata = encodeSubscription(topic, owned, this.#generation)
@@ -204,14 +202,16 @@ export class ClassicMember implements GroupProtocol {
     this.#check(response.errorCode, `joining group ${groupId}`)
     this.#memberId = response.memberId ?? ''
     this.#generation = response.generationId
-    this.#counts = undefined
-    const leads = response.leader === response.memberId
-    return { leads, members: leads ? response.members.map(each => readMember(each.memberId, each.metadata)) : [] }
+    this.#leader = undefined
+    if (response.leader !== response.memberId) return []
+    const { cluster, clock } = this.#deps
+    this.#leader = new GroupLeader(cluster, clock, this.#options.metadataMaxAgeMs)
+    return response.members
   }
 
-  async #sync(joined: Joined): Promise<number[]> {
+  async #sync(joined: readonly JoinedMember[]): Promise<number[]> {
     const { groupId, topic, rebalanceTimeoutMs } = this.#options
-    const assignments = joined.leads ? await this.#assign(joined.members) : []
+    const assignments = (await this.#leader?.assign(joined)) ?? []
     const response = await this.#call(
       apis.syncGroup,
       [groupId, this.#generation, this.#memberId, null, protocolType, protocolName, assignments],
@@ -221,26 +221,18 @@ export class ClassicMember implements GroupProtocol {
     return decodeAssignment(response.assignment, topic)
   }
 
-  async #assign(members: readonly GroupMember[]): Promise<{ memberId: string; assignment: Buffer }[]> {
-    const counts = await this.#partitionCounts([...new Set(members.flatMap(member => member.topics))])
-    this.#counts = counts
-    this.#countsAtMs = this.#deps.clock.monotonicMs()
-    const assignments = assignCooperatively(members, counts)
-    return [...assignments].map(([memberId, assignment]) => ({ memberId, assignment: encodeAssignment(assignment) }))
-  }
-
-  /** A topic that cannot be described has no partitions to give. */
-  async #partitionCounts(topics: readonly string[]): Promise<Map<string, number>> {
-    const found = await this.#deps.cluster.topics(topics)
-    return new Map(topics.map(topic => [topic, countOf(found.get(topic))]))
-  }
-
   /** Heartbeats until a rebalance begins, or there is reason to begin one. */
   async #beat(): Promise<void> {
+    const joinedMs = this.#deps.clock.monotonicMs()
     while (!this.#left) {
-      await this.#wake.wait(this.#intervalMs)
+      // A rebalance is soon followed by another, when those who gave partitions up rejoin: till then they stand still.
+      const fresh = this.#deps.clock.monotonicMs() - joinedMs < this.#intervalMs
+      await this.#wake.wait(fresh ? Math.min(eagerIntervalMs, this.#intervalMs) : this.#intervalMs)
       if (this.#left || (await this.#heartbeat()) === 'rejoin') return
-      if (await this.#partitionsAdded()) return
+      if (await this.#leader?.partitionsAdded()) {
+        this.#deps.log.info({}, 'partitions were added: the group rebalances')
+        return
+      }
     }
   }
 
@@ -279,20 +271,6 @@ export class ClassicMember implements GroupProtocol {
     return 'beat'
   }
 
-  async #partitionsAdded(): Promise<boolean> {
-    const { clock, log } = this.#deps
-    const known = this.#counts
-    const ageMs = clock.monotonicMs() - this.#countsAtMs
-    const wantedMs = Math.max(leadingRefreshMs, this.#options.metadataMaxAgeMs)
-    if (known === undefined || ageMs < wantedMs) return false
-    this.#countsAtMs = clock.monotonicMs()
-    const counts = await this.#partitionCounts([...known.keys()]).catch(() => known)
-    // Fewer: a topic was deleted, or cannot be described just now. Its readers hear of that from their fetches.
-    const added = [...counts].some(([topic, count]) => count > (known.get(topic) ?? 0))
-    if (added) log.info({}, 'partitions were added: the group rebalances')
-    return added
-  }
-
   async #failed(error: unknown, tries: number): Promise<void> {
     const reaction = error instanceof GroupRefusal ? error.reaction : undefined
     if (reaction?.kind === 'lost') this.#lose((error as Error).message, reaction.keepsId)
@@ -311,43 +289,12 @@ export class ClassicMember implements GroupProtocol {
     await this.#wake.wait(retryDelayMs(tries, clock.chance(), told ? 1000 : 100))
   }
 
-  /** Whoever is told here has been told of none of these partitions since. */
-  #revoke(partitions: readonly number[]): Promise<void> {
-    const fresh = partitions.filter(partition => this.#owned.has(partition) && !this.#revoking.has(partition))
-    if (fresh.length > 0) {
-      const revoking = this.#awaitListener(fresh)
-      for (const partition of fresh) this.#revoking.set(partition, revoking)
-    }
-    return this.#pendingRevocations(partitions)
-  }
-
-  async #pendingRevocations(partitions: readonly number[]): Promise<void> {
-    await Promise.all(partitions.flatMap(partition => this.#revoking.get(partition) ?? []))
-  }
-
-  async #awaitListener(partitions: readonly number[]): Promise<void> {
-    const { clock, events, log } = this.#deps
-    const { revokeTimeoutMs } = this.#options
-    const { promise: late, resolve } = Promise.withResolvers<'late'>()
-    const cancel = clock.after(revokeTimeoutMs, () => resolve('late'))
-    const drained = events.revoked(partitions).catch((error: unknown) => {
-      log.error({ error: String(error), partitions }, 'revoking failed: the partitions are given up as they are')
-    })
-    const outcome = await Promise.race([drained, late])
-    cancel()
-    const still = partitions.filter(partition => this.#owned.delete(partition))
-    for (const partition of partitions) this.#revoking.delete(partition)
-    if (outcome !== 'late') return
-    log.warn({ partitions }, `partitions were not drained within ${revokeTimeoutMs} ms: they go as they are`)
-    if (still.length > 0) events.lost(still)
-  }
-
   /** Nothing can be committed any more: the coordinator has given the partitions away, or will have. */
   #lose(reason: string, keepsId: boolean): void {
     const lost = [...this.#owned].sort((a, b) => a - b)
     this.#owned.clear()
     this.#generation = -1
-    this.#counts = undefined
+    this.#leader = undefined
     if (!keepsId) this.#memberId = ''
     this.#joining = true
     this.#disarmSession()
@@ -401,15 +348,3 @@ export class ClassicMember implements GroupProtocol {
     throw new GroupRefusal(code, what)
   }
 }
-
-/** A member whose subscription cannot be read gets nothing, and keeps nobody else from getting something. */
-function readMember(memberId: string, metadata: Buffer): GroupMember {
-  try {
-    return decodeMember(memberId, metadata)
-  } catch {
-    return { memberId, topics: [], owned: new Map(), generation: -1 }
-  }
-}
-
-const countOf = (topic: { readonly partitions: ReadonlyMap<number, unknown> } | number | undefined): number =>
-  topic === undefined || typeof topic === 'number' ? 0 : topic.partitions.size

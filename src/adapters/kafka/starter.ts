@@ -49,7 +49,7 @@ export class Starter {
     for (let tries = 0; !this.#stopped && this.#history === undefined; tries++) {
       const topic = this.#deps.watch.topic
       if (topic !== undefined) await this.#attempt(() => this.#lookBack(topic), tries)
-      if (this.#history === undefined) await this.#pause(topic === undefined ? 0 : tries)
+      if (this.#history === undefined && !this.#stopped) await this.#pause(tries)
     }
   }
 
@@ -63,6 +63,11 @@ export class Starter {
   /** Ends looking; answers which of them had not been told yet. */
   cancel(partitions: readonly number[]): ReadonlySet<number> {
     return new Set(partitions.filter(partition => this.#pending.delete(partition)))
+  }
+
+  /** The topic's metadata was read: what waited for it may be tried now. */
+  wake(): void {
+    if (this.#history === undefined) this.#wait.wake()
   }
 
   stop(): void {
@@ -147,7 +152,8 @@ export class Starter {
     const failure = [...committed.values()].find(each => each instanceof Error)
     if (failure instanceof Error) throw failure
     this.#history = {
-      partitionCount: topic.partitions.size,
+      // A topic that came after us has nothing older than us.
+      partitionCount: this.#deps.watch.cameLater ? 0 : topic.partitions.size,
       known: [...committed.values()].some(each => isOffset(each))
     }
   }

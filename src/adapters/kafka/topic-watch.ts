@@ -22,6 +22,7 @@ export class TopicWatch {
   readonly #deps: TopicWatchDeps
   readonly #wait: Waiter
   #topic: TopicInfo | undefined
+  #absences = 0
   readonly #pause: Waiter
   #stopped = false
   #done: Promise<void> = Promise.resolve()
@@ -37,6 +38,11 @@ export class TopicWatch {
   /** As last read; undefined before the topic was seen for the first time. */
   get topic(): TopicInfo | undefined {
     return this.#topic
+  }
+
+  /** It did not exist when it was first looked for (twice: brokers that have just started may not know it yet). */
+  get cameLater(): boolean {
+    return this.#absences >= 2
   }
 
   start(): void {
@@ -74,6 +80,7 @@ export class TopicWatch {
     try {
       const found = (await cluster.topics([this.#name])).get(this.#name) ?? errorCode.unknownTopicOrPartition
       problems.clear('cluster')
+      if (this.#topic === undefined && found === errorCode.unknownTopicOrPartition) this.#absences++
       if (typeof found === 'number') throw new KafkaRefusal(found, `topic ${this.#name} on ${cluster.bootstrapServers}`)
       problems.clear('topic')
       this.#topic = found
