@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -188,7 +188,11 @@ export class FunctionRunner {
     const { guard, clock, log } = this.#world
     let pid: number | undefined
     return {
-      spawned: spawned => guard.watch((pid = spawned)),
+      spawned: spawned => {
+        pid = spawned
+        guard.watch(pid)
+        log.debug({ function: this.#function.name, instance, pid }, 'a process of the function was started')
+      },
       output: child => {
         const fields = { function: this.#function.name, instance }
         const owner = [...this.#processes].find(process => process.pid === child.pid)
@@ -269,7 +273,7 @@ function traceId(nowMs: number): string {
   const seconds = Math.floor(nowMs / 1_000)
     .toString(16)
     .padStart(8, '0')
-  return `Root=1-${seconds}-${randomBytes(12).toString('hex')};Sampled=0`
+  return `Root=1-${seconds}-${randomUUID().replaceAll('-', '').slice(0, 24)};Sampled=0`
 }
 
 function textOf(failure: StartFailure): string {

@@ -1,4 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { spawn, type ChildProcessByStdio } from 'node:child_process'
+import type { Writable } from 'node:stream'
 import type { Log } from '../../ports/log.ts'
 
 /**
@@ -9,7 +10,7 @@ import type { Log } from '../../ports/log.ts'
 export class OrphanGuard {
   readonly #log: Log
   readonly #groups = new Set<number>()
-  #shell: ChildProcess | undefined
+  #shell: ChildProcessByStdio<Writable, null, null> | undefined
 
   constructor(log: Log) {
     this.#log = log
@@ -30,23 +31,24 @@ export class OrphanGuard {
     const shell = this.#shell
     this.#shell = undefined
     this.#groups.clear()
-    shell?.stdin?.end()
+    shell?.stdin.end()
   }
 
   #open(): void {
     if (process.platform === 'win32') return
-    const shell = spawn('/bin/sh', ['-c', script], {
-      detached: true,
-      stdio: ['pipe', 'ignore', 'ignore'],
-      env: {},
-      cwd: '/'
-    })
+    const unguarded = (error: unknown) =>
+      this.#log.warn({ error: String(error) }, 'cannot guard local functions against being orphaned')
+    let shell: ChildProcessByStdio<Writable, null, null>
+    try {
+      const stdio = ['pipe', 'ignore', 'ignore'] as const
+      shell = spawn('/bin/sh', ['-c', script], { detached: true, stdio: [...stdio], env: {}, cwd: '/' })
+    } catch (error) {
+      return unguarded(error)
+    }
     this.#shell = shell
     shell.unref()
     shell.stdin.on('error', () => {}) // told by 'exit'
-    shell.on('error', error =>
-      this.#log.warn({ error: error.message }, 'cannot guard local functions against being orphaned')
-    )
+    shell.on('error', unguarded)
     shell.on('exit', () => {
       if (this.#shell !== shell) return
       this.#log.warn({}, 'the guard of local functions was ended by somebody: starting another')
@@ -57,7 +59,7 @@ export class OrphanGuard {
   }
 
   #tell(line: string): void {
-    this.#shell?.stdin?.write(`${line}\n`)
+    this.#shell?.stdin.write(`${line}\n`)
   }
 }
 

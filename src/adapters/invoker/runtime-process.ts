@@ -56,6 +56,18 @@ const initTimeoutMs = 10_000
 const killPatienceMs = 2_000
 const outputPatienceMs = 250
 
+/** What is wrong with the program or its environment; anything else is the machine's. */
+const ownFaults = new Set([
+  'ENOENT',
+  'EACCES',
+  'ENOTDIR',
+  'ENOEXEC',
+  'EISDIR',
+  'E2BIG',
+  'ELOOP',
+  'ERR_INVALID_ARG_VALUE'
+])
+
 const route =
   /^\/2018-06-01\/runtime\/(?:init\/(?<init>error)|invocation\/(?:(?<next>next)|(?<id>[^/]+)\/(?<end>response|error)))$/
 
@@ -109,15 +121,12 @@ export class RuntimeProcess {
     }
     if (this.state === 'ended') return void this.#server.close()
     this.#address = `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
-    const { file, args, cwd } = this.#program
-    const child = spawn(file, args, {
-      cwd,
-      env: this.#program.environment(this.#address),
-      // Its own group, so that all it starts can be ended with it, and so that Ctrl-C on the terminal is for us alone.
-      detached: process.platform !== 'win32',
-      // The fourth is never written: its end tells the process that we are gone.
-      stdio: ['ignore', 'pipe', 'pipe', 'pipe']
-    })
+    let child: ChildProcess
+    try {
+      child = this.#spawn()
+    } catch (error) {
+      return this.#notSpawned(error as NodeJS.ErrnoException)
+    }
     this.#child = child
     child.stdio[3]?.on('error', () => {})
     child.on('error', error => this.#notSpawned(error))
@@ -133,6 +142,19 @@ export class RuntimeProcess {
     if (child.pid === undefined) return
     this.#owner.spawned(child.pid)
     this.#owner.output(child)
+  }
+
+  /** Throws for some failures; others come as 'error'. */
+  #spawn(): ChildProcess {
+    const { file, args, cwd } = this.#program
+    return spawn(file, args, {
+      cwd,
+      env: this.#program.environment(this.#address),
+      // Its own group, so that all it starts can be ended with it, and so that Ctrl-C on the terminal is for us alone.
+      detached: process.platform !== 'win32',
+      // The fourth is never written: its end tells the process that we are gone.
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe']
+    })
   }
 
   get pid(): number | undefined {
@@ -252,8 +274,7 @@ export class RuntimeProcess {
     if (this.#child?.pid !== undefined) return // a signal that could not be sent: 'exit' will tell
     const { file, cwd } = this.#program
     const message = `cannot start ${file} in ${cwd}: ${error.code ?? error.message}`
-    const isOwnFault =
-      error.code === 'ENOENT' || error.code === 'EACCES' || error.code === 'ENOTDIR' || error.code === 'ENOEXEC'
+    const isOwnFault = ownFaults.has(error.code ?? '')
     const fault = { errorType: 'Runtime.InvalidEntrypoint', errorMessage: `Error: ${message}` }
     this.#end(isOwnFault ? { kind: 'fault', error: () => fault } : { kind: 'no-process', message })
   }

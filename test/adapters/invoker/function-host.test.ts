@@ -122,16 +122,19 @@ test('a syntax error is told with its file', async () => {
   rmSync(baseDir, { recursive: true })
 })
 
-test('a program or a directory that is not there is a function error', async () => {
+test('a program, directory or environment that cannot be is a function error', async () => {
   await using world = await hosting([
     { name: 'program', command: ['./no-such-program'] },
-    { name: 'directory', handler: 'a.b', baseDir: '/no/such/directory' }
+    { name: 'directory', handler: 'a.b', baseDir: '/no/such/directory' },
+    { name: 'under-a-file', command: ['./styles.mjs/bootstrap'] },
+    { name: 'not-a-program', command: ['./styles.mjs'] },
+    { name: 'environment', handler: 'styles.pid', environment: { TABLE: 'a\0b' } }
   ])
-  for (const name of ['program', 'directory']) {
+  for (const name of ['program', 'directory', 'under-a-file', 'not-a-program', 'environment']) {
     const reply = await world.call(name)
     assert.ok(reply.kind === 'function-error', JSON.stringify(reply))
     assert.equal(reply.errorType, 'Runtime.InvalidEntrypoint')
-    assert.match(reply.errorMessage, /cannot start .* ENOENT/)
+    assert.match(reply.errorMessage, /^Error: cannot start \S+ in \S+: (ENOENT|ENOTDIR|EACCES|ERR_INVALID_ARG_VALUE)$/)
   }
 })
 
