@@ -1,0 +1,96 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { Admin, Producer, stringSerializers } from '@platformatic/kafka'
+import { kafkaJars } from '../test/support/kafka/jars.ts'
+import { RealKafka } from '../test/support/kafka/real-kafka.ts'
+import { firstLine, program } from './child.ts'
+
+export type BrokerKind = 'kafka' | 'embedded'
+
+/** A broker for as long as the benchmark runs, with topics that are filled once. */
+export interface BenchBroker extends AsyncDisposable {
+  readonly kind: BrokerKind
+  readonly bootstrap: string
+}
+
+/** Apache Kafka where its jars and Java can be had, unless told otherwise; else the embedded broker in its own process. */
+export async function openBroker(wanted: BrokerKind | undefined, recordBytes: number): Promise<BenchBroker> {
+  const kind = wanted ?? ((await kafkaJars()).available ? 'kafka' : 'embedded')
+  return kind === 'kafka' ? openKafka() : openEmbedded(recordBytes)
+}
+
+async function openKafka(): Promise<BenchBroker> {
+  const kafka = new RealKafka()
+  await kafka.start()
+  return { kind: 'kafka', bootstrap: kafka.bootstrap().join(','), [Symbol.asyncDispose]: () => kafka.stop() }
+}
+
+async function openEmbedded(recordBytes: number): Promise<BenchBroker> {
+  // What batches and records take beside their values, and then some: the oldest records must not go.
+  const maxMiB = 64 + Math.ceil((recordBytes * 2) / (1 << 20))
+  const args = [program, 'broker', '--listen', '127.0.0.1:0', '--output', 'json', '--max-mib', String(maxMiB)]
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+  const { bootstrap } = JSON.parse(await firstLine(child)) as { bootstrap: string }
+  const dispose = async () => {
+    const ended = once(child, 'exit')
+    child.kill('SIGKILL')
+    await ended
+  }
+  return { kind: 'embedded', bootstrap, [Symbol.asyncDispose]: dispose }
+}
+
+export interface Filling {
+  readonly topic: string
+  readonly partitions: number
+  readonly valueBytes: number
+  /** Over all partitions, shared out evenly. */
+  readonly records: number
+}
+
+/** Makes the topic and fills it: keys of 16 bytes, no headers, 1,000 records to a producer's batch but no more than 512 KiB. */
+export async function fill(bootstrap: string, { topic, partitions, valueBytes, records }: Filling): Promise<void> {
+  const client = { clientId: 'bench-filler', bootstrapBrokers: [bootstrap] }
+  const admin = new Admin(client)
+  try {
+    await admin.createTopics({ topics: [topic], partitions, replicas: 1 })
+  } finally {
+    await admin.close()
+  }
+  const producer = new Producer<Buffer, Buffer, string, string>({
+    ...client,
+    acks: -1,
+    // A retry must not leave records twice.
+    idempotent: true,
+    serializers: { ...stringSerializers, key: bytes => bytes, value: bytes => bytes },
+    retries: 20,
+    retryDelay: 100
+  })
+  try {
+    const perBatch = Math.min(1_000, Math.floor((512 << 10) / (valueBytes + 16)))
+    const perPartition = records / partitions
+    const values = Array.from({ length: 64 }, (_, seed) => valueOf(valueBytes, seed))
+    for (let from = 0; from < perPartition; from += perBatch) {
+      const to = Math.min(perPartition, from + perBatch)
+      const messages = Array.from({ length: (to - from) * partitions }, (_, index) => {
+        const partition = index % partitions
+        const offset = from + Math.floor(index / partitions)
+        return { topic, partition, key: keyOf(partition, offset), value: values[offset % values.length]! }
+      })
+      await producer.send({ messages })
+    }
+  } finally {
+    await producer.close()
+  }
+}
+
+const keyOf = (partition: number, offset: number): Buffer =>
+  Buffer.from(`${partition}-${offset}`.padEnd(16, 'k').slice(0, 16))
+
+/** Looks like JSON, is as long as asked for, and differs by seed. */
+function valueOf(bytes: number, seed: number): Buffer {
+  const words = Array.from(
+    { length: 200 },
+    (_, index) => `"field${index}":${(seed * 7919 + index * 104_729) % 1_000_003}`
+  )
+  return Buffer.from(`{${words.join(',')}`.slice(0, bytes - 1).padEnd(bytes - 1, ' ') + '}')
+}

@@ -1,0 +1,90 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { CreateEventSourceMappingCommand, LambdaClient } from '@aws-sdk/client-lambda'
+import type { BareJob } from './bare.ts'
+import { end, firstLine, forkHere, nextMessage, program } from './child.ts'
+
+export type Job = BareJob
+
+/** A process that drains the topic. It is up, and has fetched nothing yet. */
+export interface Subject extends AsyncDisposable {
+  readonly pid: number
+  /** Its process is no more. */
+  readonly ended: Promise<unknown>
+  go(): Promise<void>
+}
+
+export interface SubjectOptions {
+  /** Where a CPU profile of each thread is written. */
+  readonly profileDir?: string | undefined
+}
+
+export type OpenSubject = (job: Job, options: SubjectOptions) => Promise<Subject>
+
+export const openBare: OpenSubject = async job => {
+  const child = forkHere('bare.ts')
+  await nextMessage(child)
+  const go = async () => {
+    child.send(job)
+  }
+  return { pid: child.pid!, ended: once(child, 'exit'), go, [Symbol.asyncDispose]: () => end(child) }
+}
+
+const credentials = { accessKeyId: 'bench', secretAccessKey: 'bench-secret' }
+
+/** The real program, with one worker and everything else as it comes. */
+export const openMillrace: OpenSubject = async (job, { profileDir }) => {
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-'))
+  const config = {
+    listen: '127.0.0.1:0',
+    adminListen: '127.0.0.1:0',
+    dataDir: join(folder, 'data'),
+    workers: 1,
+    logLevel: 'warn',
+    credentials: [credentials],
+    functions: { bench: { http: job.url } }
+  }
+  const file = join(folder, 'millrace.yaml')
+  await writeFile(file, JSON.stringify(config))
+  const profiling = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`]
+  const child = spawn(process.execPath, [...profiling, program, 'serve', '--config', file], {
+    stdio: ['ignore', 'pipe', 'inherit']
+  })
+  const dispose = async () => {
+    await end(child, 'SIGTERM')
+    await rm(folder, { recursive: true, force: true })
+  }
+  try {
+    const { api } = JSON.parse(await firstLine(child)) as { api: string }
+    return {
+      pid: child.pid!,
+      ended: once(child, 'exit'),
+      go: () => createMapping(api, job),
+      [Symbol.asyncDispose]: dispose
+    }
+  } catch (error) {
+    await dispose()
+    throw error
+  }
+}
+
+async function createMapping(api: string, job: Job): Promise<void> {
+  const client = new LambdaClient({ endpoint: api, region: 'us-east-1', credentials: { ...credentials } })
+  try {
+    // Its consumer group is named after the mapping, so each run begins anew.
+    await client.send(
+      new CreateEventSourceMappingCommand({
+        FunctionName: 'bench',
+        SelfManagedEventSource: { Endpoints: { KAFKA_BOOTSTRAP_SERVERS: [job.bootstrap] } },
+        Topics: [job.topic],
+        BatchSize: job.batchSize,
+        StartingPosition: 'TRIM_HORIZON'
+      })
+    )
+  } finally {
+    client.destroy()
+  }
+}
