@@ -218,11 +218,19 @@ await kafkaSuite('a consumer on one Kafka broker', runTool => {
     await kafka.createTopic('mixed', { partitions: 4 })
     const ours = open('mixed')
     await owns(ours.listener, 4)
-    const strategy = 'partition.assignment.strategy=org.apache.kafka.clients.consumer.CooperativeStickyAssignor'
     const java = runTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [
-      ...['--bootstrap-server', kafka.bootstrap()[0]!, '--topic', 'mixed', '--group', 'mixed-readers'],
-      ...['--command-property', strategy, '--command-property', 'auto.offset.reset=earliest'],
-      ...['--timeout-ms', '4000']
+      '--bootstrap-server',
+      kafka.bootstrap()[0]!,
+      '--topic',
+      'mixed',
+      '--group',
+      'mixed-readers',
+      '--command-property',
+      'partition.assignment.strategy=org.apache.kafka.clients.consumer.CooperativeStickyAssignor',
+      '--command-property',
+      'auto.offset.reset=earliest',
+      '--timeout-ms',
+      '4000'
     ])
     await owns(ours.listener, 2)
     await kafka.produce(

@@ -1,15 +1,16 @@
-import type { Block, TopicPartition } from '../../core/record.ts'
+import type { TopicPartition } from '../../core/record.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import { apis, callRaw, newestShared } from './apis.ts'
 import type { Lease } from './buffer-pool.ts'
 import { noTopicId } from './cluster.ts'
 import type { Cluster, TopicInfo, WireUse } from './cluster.ts'
+import { deliver } from './delivery.ts'
+import type { FetchSink } from './delivery.ts'
 import { parseFetchResponse } from './fetch-response.ts'
 import type { FetchedPartition } from './fetch-response.ts'
 import { CorruptBatch, errorCode, KafkaRefusal, MalformedResponse, problemOf } from './problems.ts'
 import type { ProblemBoard } from './problems.ts'
-import { BatchReader } from './record-batch.ts'
 import { retryDelayMs } from './retry-delay.ts'
 
 export interface FetchSettings {
@@ -19,14 +20,6 @@ export interface FetchSettings {
   readonly maxBytes: number
   readonly partitionMaxBytes: number
   readonly requestTimeoutMs: number
-}
-
-/** Who takes what is fetched. Answers at once, throws nothing. */
-export interface FetchSink {
-  wants(partition: TopicPartition): boolean
-  fetched(block: Block): void
-  skipped(partition: TopicPartition, nextOffset: number): void
-  jumped(partition: TopicPartition, from: number, to: number): void
 }
 
 export interface FetcherDeps {
@@ -63,10 +56,6 @@ interface BrokerState {
 const slots = ['fetch', 'fetch-more'] as const satisfies readonly WireUse[]
 const readCommitted = 1
 const largestPartitionBytes = 128 << 20
-/** Bytes inflated from one answer for a partition that is full already: beyond this the rest is fetched again later. */
-const inflatedAllowanceBytes = 4 << 20
-/** A partition's share of an answer is copied out if smaller than this part of its Buffer: it would hold all of it. */
-const copyBelow = 1 / 16
 /** For what only people can heal. */
 const slowRetryMs = 5000
 
@@ -92,6 +81,7 @@ export class Fetcher {
   /** Leaders as the metadata has them now. */
   setTopic(topic: TopicInfo): void {
     this.#topic = topic
+    this.#forgetBrokers()
     this.pump()
   }
 
@@ -104,6 +94,7 @@ export class Fetcher {
   remove(partition: number): void {
     this.#positions.delete(partition)
     this.#deps.problems.clear(placeOf(partition))
+    this.#forgetBrokers()
   }
 
   stop(): void {
@@ -139,6 +130,18 @@ export class Fetcher {
     let broker = this.#brokers.get(node)
     if (broker === undefined) this.#brokers.set(node, (broker = { busy: new Set(), retryAtMs: 0, tries: 0 }))
     return broker
+  }
+
+  /** What is wrong with a broker that leads none of our partitions is no problem of ours. */
+  #forgetBrokers(): void {
+    const leaders = new Set(
+      [...this.#positions.keys()].map(partition => this.#topic?.partitions.get(partition)?.leader)
+    )
+    for (const [node, broker] of this.#brokers) {
+      if (leaders.has(node) || broker.busy.size > 0) continue
+      this.#brokers.delete(node)
+      this.#deps.problems.clear(`broker ${node}`)
+    }
   }
 
   #armRetry(nowMs: number): void {
@@ -224,45 +227,18 @@ export class Fetcher {
       this.#positions.delete(position.target.partition)
       this.#positions.set(position.target.partition, position)
     }
+    const moved = (nextOffset: number) => (position.offset = nextOffset)
+    const current = () => this.#current(position, position.offset)
     try {
-      this.#deliver(answer, position, body, lease)
+      deliver(answer, body, lease, { target: position.target, offset, moved, current }, this.#deps.sink)
+      if (position.offset === offset && size > 0) this.#tooSmall(position)
+      else position.maxBytes = this.#settings.partitionMaxBytes
     } catch (error) {
       return this.#failed(position, error as Error)
     }
     if (position.tries === 0) return
     position.tries = 0
     this.#deps.problems.clear(placeOf(position.target.partition))
-  }
-
-  #deliver(answer: FetchedPartition, position: Position, body: Buffer, lease: Lease): void {
-    const { sink } = this.#deps
-    const { target } = position
-    const size = answer.recordsEnd - answer.recordsStart
-    const share = body.subarray(answer.recordsStart, answer.recordsEnd)
-    const copied = size < lease.heldBytes * copyBelow
-    const holder = copied ? unheld : lease
-    const from = position.offset
-    const batches = new BatchReader(
-      copied ? Buffer.from(share) : share,
-      { ...target, fetchOffset: from },
-      answer.aborted,
-      holder
-    )
-    let skipped = false
-    let inflated = 0
-    for (let batch = batches.next(); batch !== undefined; batch = batches.next()) {
-      if (batch.nextOffset <= position.offset) continue
-      position.offset = batch.nextOffset
-      skipped = batch.block === undefined
-      if (batch.block === undefined) continue
-      if (batch.block.bytes.buffer !== share.buffer) inflated += batch.block.bytes.length
-      sink.fetched(batch.block)
-      if (!this.#current(position, batch.nextOffset)) return
-      if (inflated > inflatedAllowanceBytes && !copied && !sink.wants(target)) break
-    }
-    if (skipped) sink.skipped(target, position.offset)
-    if (position.offset === from && size > 0) this.#tooSmall(position)
-    else position.maxBytes = this.#settings.partitionMaxBytes
   }
 
   /** Not one whole batch came: brokers send at least one since Kafka 0.10.1, so this is somebody else's. */
@@ -342,8 +318,6 @@ export class Fetcher {
 }
 
 const placeOf = (partition: number): string => `partition ${partition}`
-
-const unheld = { retain: () => undefined, release: () => undefined }
 
 const fetchByName = {
   ...apis.fetch,

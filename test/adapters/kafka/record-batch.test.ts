@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
-import { createRecordsBatch, Reader, readRecordsBatches } from '@platformatic/kafka'
-import type { MessageRecord } from '@platformatic/kafka'
+import { Reader, readRecordsBatches } from '@platformatic/kafka'
 import fc from 'fast-check'
 import { column } from '../../../src/core/record.ts'
 import type { Block } from '../../../src/core/record.ts'
@@ -9,31 +8,10 @@ import { crc32c } from '../../../src/adapters/kafka/crc32c.ts'
 import { CorruptBatch } from '../../../src/adapters/kafka/problems.ts'
 import { BatchReader, readBatchHeader } from '../../../src/adapters/kafka/record-batch.ts'
 import type { AbortedTransaction } from '../../../src/adapters/kafka/fetch-response.ts'
+import { batchOf, rewritten, valued } from './batches.ts'
+import type { Fields } from './batches.ts'
 
 const codecs = ['none', 'gzip', 'snappy', 'lz4', 'zstd'] as const
-
-interface Fields {
-  readonly key?: Buffer
-  readonly value?: Buffer
-  readonly headers?: Map<Buffer, Buffer>
-  readonly timestamp?: bigint
-}
-
-/** A batch as the library's producer writes it, renumbered: the broker decides the base offset, outside the checksum. */
-function batchOf(records: readonly Fields[], compression: (typeof codecs)[number] = 'none', baseOffset = 0): Buffer {
-  const messages = records.map(record => ({ topic: 't', ...record })) as MessageRecord[]
-  const batch = Buffer.from(createRecordsBatch(messages, { compression }).buffer)
-  batch.writeBigInt64BE(BigInt(baseOffset), 0)
-  return batch
-}
-
-/** Changes the header and puts the checksum right again. */
-function rewritten(batch: Buffer, change: (batch: Buffer) => void): Buffer {
-  const copy = Buffer.from(batch)
-  change(copy)
-  copy.writeUInt32BE(crc32c(copy.subarray(21)), 17)
-  return copy
-}
 
 const attributes = (set: number) => (batch: Buffer) => void batch.writeInt16BE(batch.readInt16BE(21) | set, 21)
 
@@ -260,8 +238,6 @@ suite('decoding record batches', () => {
     )
   })
 })
-
-const valued = (value: string): Fields => ({ value: Buffer.from(value) })
 
 function attempt<T>(run: () => T): T | undefined {
   try {

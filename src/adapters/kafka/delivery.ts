@@ -1,0 +1,63 @@
+import type { Block, TopicPartition } from '../../core/record.ts'
+import type { Lease } from './buffer-pool.ts'
+import type { FetchedPartition } from './fetch-response.ts'
+import { BatchReader } from './record-batch.ts'
+
+/** Bytes inflated from one answer for a partition that is full already: beyond this the rest is fetched again later. */
+const inflatedAllowanceBytes = 4 << 20
+/** A partition's share of an answer is copied out if smaller than this part of its Buffer, all of which it would hold. */
+const copyBelow = 1 / 16
+
+/** Who takes what is fetched. Answers at once, throws nothing. */
+export interface FetchSink {
+  wants(partition: TopicPartition): boolean
+  fetched(block: Block): void
+  skipped(partition: TopicPartition, nextOffset: number): void
+  jumped(partition: TopicPartition, from: number, to: number): void
+}
+
+export interface Delivery {
+  readonly target: TopicPartition
+  /** Position that was asked for. */
+  readonly offset: number
+  /** Called before what ends there is handed on. */
+  readonly moved: (nextOffset: number) => void
+  /** False: the partition has gone, nothing more of it may be handed on. */
+  readonly current: () => boolean
+}
+
+/**
+ * Decodes one partition's share of an answer and hands it on, batch by batch. Throws CorruptBatch with the position
+ * standing before the batch it is about.
+ */
+export function deliver(
+  answer: FetchedPartition,
+  body: Buffer,
+  lease: Lease,
+  delivery: Delivery,
+  sink: FetchSink
+): void {
+  const { target, offset } = delivery
+  const share = body.subarray(answer.recordsStart, answer.recordsEnd)
+  const copied = share.length < lease.heldBytes * copyBelow
+  const bytes = copied ? Buffer.from(share) : share
+  const batches = new BatchReader(bytes, { ...target, fetchOffset: offset }, answer.aborted, copied ? unheld : lease)
+  let position = offset
+  let skipped = false
+  let inflatedBytes = 0
+  for (let batch = batches.next(); batch !== undefined; batch = batches.next()) {
+    if (batch.nextOffset <= position) continue
+    position = batch.nextOffset
+    delivery.moved(position)
+    skipped = batch.block === undefined
+    if (batch.block === undefined) continue
+    if (batch.block.bytes.buffer !== bytes.buffer) inflatedBytes += batch.block.bytes.length
+    sink.fetched(batch.block)
+    // The listener may have given the partition up in answer to that.
+    if (!delivery.current()) return
+    if (inflatedBytes > inflatedAllowanceBytes && !sink.wants(target)) return
+  }
+  if (skipped) sink.skipped(target, position)
+}
+
+const unheld = { retain: () => undefined, release: () => undefined }

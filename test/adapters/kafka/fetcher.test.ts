@@ -1,0 +1,210 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import type { TestContext } from 'node:test'
+import { BufferPool } from '../../../src/adapters/kafka/buffer-pool.ts'
+import { Cluster } from '../../../src/adapters/kafka/cluster.ts'
+import { Fetcher } from '../../../src/adapters/kafka/fetcher.ts'
+import { errorName, ProblemBoard } from '../../../src/adapters/kafka/problems.ts'
+import { TopicWatch } from '../../../src/adapters/kafka/topic-watch.ts'
+import type { Clock } from '../../../src/ports/clock.ts'
+import { eventually } from '../../support/poll.ts'
+import { RecordingLog } from '../../support/recording-log.ts'
+import { batchOf, valued } from './batches.ts'
+import { RecordingListener } from './recording-listener.ts'
+import { ScriptedBroker } from './scripted-broker.ts'
+
+const speed = 20
+
+/** Time that runs faster, so that slow retries are not slow here. */
+const quickClock: Clock = {
+  now: () => Date.now(),
+  monotonicMs: () => performance.now() * speed,
+  after(delayMs, run) {
+    const timer = setTimeout(run, delayMs / speed)
+    return () => clearTimeout(timer)
+  },
+  chance: () => 0.5
+}
+
+async function setup(t: TestContext, partitions = 2) {
+  const broker = await ScriptedBroker.open()
+  broker.partitions = partitions
+  const pool = new BufferPool(1 << 20)
+  const log = new RecordingLog()
+  const listener = new RecordingListener()
+  const problems = new ProblemBoard(problem => listener.problem(problem))
+  const address = `127.0.0.1:${broker.port}`
+  const cluster = new Cluster(
+    { bootstrapServers: [address], clientId: 'test', connectTimeoutMs: 40_000, requestTimeoutMs: 40_000 },
+    { clock: quickClock, pool }
+  )
+  const watch: TopicWatch = new TopicWatch('orders', 600_000, {
+    cluster,
+    clock: quickClock,
+    log,
+    problems,
+    changed: topic => fetcher.setTopic(topic)
+  })
+  const resets: number[] = []
+  const reset = { to: 0 as number | undefined }
+  const fetcher = new Fetcher(
+    { maxWaitMs: 500, maxBytes: 4 << 20, partitionMaxBytes: 1 << 20, requestTimeoutMs: 40_000 },
+    {
+      cluster,
+      clock: quickClock,
+      log,
+      problems,
+      sink: listener,
+      refreshTopic: () => watch.refresh(),
+      resetOffset: partition => {
+        resets.push(partition)
+        return Promise.resolve(reset.to)
+      }
+    }
+  )
+  t.after(async () => {
+    fetcher.stop()
+    watch.stop()
+    await cluster.close()
+    broker.close()
+  })
+  for (let partition = 0; partition < partitions; partition++) {
+    fetcher.add({ topic: 'orders', partition }, 0)
+    listener.owned.add(partition)
+  }
+  watch.start()
+  /** Every partition has a batch of one record at each of its first `count` offsets. */
+  const holds = (count: number) => (partition: number, offset: number) =>
+    offset < count ? { records: batchOf([valued(`${partition}:${offset}`)], 'none', offset) } : undefined
+  return { broker, fetcher, listener, pool, log, reset, resets, holds }
+}
+
+const until = (check: () => boolean, describe: string | (() => string)) =>
+  eventually(check, { describe, intervalMs: 5, timeoutMs: 10_000 })
+
+suite('the fetcher', () => {
+  for (const code of [3, 5, 6, 9, 56, 74, 75, 78, 100])
+    test(`${errorName(code)} on one partition: its leader is looked up again, the other partition goes on`, async t => {
+      const { broker, listener, holds } = await setup(t)
+      let refusals = 2
+      broker.answer = (partition, offset) =>
+        partition === 0 && offset === 1 && refusals-- > 0 ? { errorCode: code } : holds(3)(partition, offset)
+      await until(
+        () => listener.records.length === 6,
+        () => `six records: ${listener.values().join()}`
+      )
+      assert.deepEqual(listener.values(0), ['0:0', '0:1', '0:2'])
+      assert.deepEqual(listener.values(1), ['1:0', '1:1', '1:2'])
+      assert.ok(broker.metadataRequests >= 2)
+      assert.deepEqual(listener.problems, [])
+    })
+
+  test('a partition that may not be read is a problem of authorization until it may, and stops no other', async t => {
+    const { broker, listener, holds } = await setup(t)
+    let allowed = false
+    broker.answer = (partition, offset) =>
+      partition === 0 && !allowed ? { errorCode: 29 } : holds(2)(partition, offset)
+    await until(() => listener.problemNow?.kind === 'authorization', 'told')
+    assert.match(listener.problemNow?.message ?? '', /partition 0 of orders: TOPIC_AUTHORIZATION_FAILED/)
+    await until(() => listener.values(1).length === 2, 'the other one')
+    assert.ok(broker.fetches.get(0)! < 3, 'it is not asked in a hurry')
+    allowed = true
+    await until(() => listener.values(0).length === 2, 'allowed')
+    assert.equal(listener.problemNow, undefined)
+  })
+
+  test('an error code from the future is retried, and told when it lasts', async t => {
+    const { broker, listener, holds } = await setup(t)
+    let refused = true
+    broker.answer = (partition, offset) =>
+      partition === 1 && refused ? { errorCode: 4711 } : holds(1)(partition, offset)
+    await until(() => listener.problemNow !== undefined, 'told')
+    assert.match(listener.problemNow?.message ?? '', /error 4711/)
+    refused = false
+    await until(() => listener.records.length === 2 && listener.problemNow === undefined, 'well again')
+  })
+
+  test('a corrupt batch stops its partition before it, is told, and is never skipped', async t => {
+    const { broker, listener, holds } = await setup(t)
+    let corrupt = true
+    broker.answer = (partition, offset) => {
+      const share = holds(3)(partition, offset)
+      if (partition === 0 && offset === 1 && corrupt) share!.records[70]! ^= 1
+      return share
+    }
+    await until(() => listener.problemNow?.kind === 'corrupt', 'told')
+    assert.match(listener.problemNow?.message ?? '', /partition 0 of orders.*offset 1 has checksum/)
+    await until(() => listener.values(1).length === 3, 'the other one')
+    assert.deepEqual(listener.values(0), ['0:0'])
+    corrupt = false
+    await until(() => listener.values(0).length === 3, 'repaired')
+    assert.deepEqual(listener.values(0), ['0:0', '0:1', '0:2'])
+    assert.equal(listener.problemNow, undefined)
+  })
+
+  test('what is no Fetch response closes the connection; on the next one all goes on', async t => {
+    const { broker, listener, holds, pool } = await setup(t)
+    broker.answer = holds(2)
+    let nonsense = 2
+    broker.wholeAnswer = () => (nonsense-- > 0 ? Buffer.alloc(40, 0x7f) : undefined)
+    await until(() => listener.records.length === 4, 'all records')
+    assert.ok(broker.connections >= 4, 'one for metadata, three for fetches')
+    assert.equal(pool.heldBytes, 0)
+  })
+
+  test('an answer for a partition that has gone meanwhile, or was taken back, is dropped', async t => {
+    const { broker, fetcher, listener, holds, pool } = await setup(t, 1)
+    let asked = false
+    broker.answer = (partition, offset) => {
+      if (asked) return undefined
+      asked = true
+      // Both before the answer is read: the connection is another process's as far as this one knows.
+      fetcher.remove(partition)
+      fetcher.add({ topic: 'orders', partition }, 5)
+      return holds(1)(partition, offset)
+    }
+    await until(() => (broker.fetches.get(0) ?? 0) > 1, 'asked again')
+    assert.deepEqual(listener.records, [])
+    assert.equal(pool.heldBytes, 0)
+  })
+
+  test('out of range: goes on where the policy says, told once', async t => {
+    const { broker, listener, reset, resets } = await setup(t, 1)
+    reset.to = 40
+    broker.answer = (_, offset) =>
+      offset < 40
+        ? { errorCode: 1 }
+        : offset === 40
+          ? { records: batchOf([valued('first left')], 'none', 40) }
+          : undefined
+    await until(() => listener.records.length === 1, 'read')
+    assert.deepEqual(listener.events, ['jumped 0 0->40'])
+    assert.deepEqual(resets, [0])
+  })
+
+  test('out of range while nobody knows where to go on is tried again, and told when it lasts', async t => {
+    const { broker, listener, reset } = await setup(t, 1)
+    reset.to = undefined
+    broker.answer = () => ({ errorCode: 1 })
+    await until(() => listener.problemNow?.kind === 'offset-out-of-range', 'told')
+    assert.deepEqual(listener.events, [])
+  })
+
+  test('a batch larger than was asked for is asked for with more', async t => {
+    const { broker, listener } = await setup(t, 1)
+    const whole = batchOf([valued('x'.repeat(5000))])
+    let asked = 0
+    broker.answer = (_, offset) => (offset > 0 ? undefined : { records: ++asked < 3 ? whole.subarray(0, 500) : whole })
+    await until(() => listener.records.length === 1, 'read')
+  })
+
+  test('a partition that is never wanted is never asked for', async t => {
+    const { broker, listener, holds } = await setup(t)
+    listener.paused.add(0)
+    broker.answer = holds(3)
+    await until(() => listener.values(1).length === 3, 'the other one')
+    const before = broker.fetches.get(0) ?? 0
+    await until(() => (broker.fetches.get(1) ?? 0) > 6, 'some rounds')
+    assert.equal(broker.fetches.get(0) ?? 0, before)
+  })
+})
