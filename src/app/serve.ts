@@ -8,6 +8,7 @@ import type { Config, Credential } from './config.ts'
 import { ownCredential } from './credentials.ts'
 import { exitCodes } from './exit-codes.ts'
 import type { Io } from './io.ts'
+import { stopAsked } from './signals.ts'
 
 /** Serves until `io.stop` fires, then ends within the grace. Resolves with the exit code. */
 export async function runServe(config: Config, io: Io): Promise<number> {
@@ -18,7 +19,7 @@ export async function runServe(config: Config, io: Io): Promise<number> {
   await server.start()
   io.stdout.write(`${JSON.stringify({ api: server.url, admin: server.adminUrl })}\n`)
   log.info({ api: server.url, admin: server.adminUrl, dataDir: config.dataDir }, 'millrace is serving')
-  await fired(io.stop)
+  await stopAsked(io.stop)
   log.info({ signal: String(io.stop.reason), graceMs: config.graceMs }, 'stopping: finishing what is in flight')
   await server.stop({ graceMs: config.graceMs })
   log.info({}, 'stopped')
@@ -45,13 +46,4 @@ async function callers({ credentials, dataDir, region }: Config, io: Io): Promis
       `  export AWS_SECRET_ACCESS_KEY=$(node -p 'require(${JSON.stringify(file)}).secretAccessKey')\n`
   )
   return [credential]
-}
-
-function fired(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve()
-  return new Promise(resolve => {
-    signal.addEventListener('abort', () => {
-      resolve()
-    })
-  })
 }
