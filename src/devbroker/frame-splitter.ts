@@ -3,17 +3,23 @@ import { MalformedRequest } from './wire-reader.ts'
 /** Kafka's socket.request.max.bytes. */
 export const maxFrameBytes = 100 * 1024 * 1024
 /** API key, version and correlation id: what the shortest request has. */
-const minFrameBytes = 8
+const minRequestBytes = 8
 
 /**
  * Cuts a stream of bytes into frames: four bytes of length, then as many bytes. What a length claims is not allocated;
  * memory is taken by bytes that came.
  */
 export class FrameSplitter {
+  readonly #minBytes: number
   readonly #length = Buffer.alloc(4)
   #lengthBytes = 0
   #parts: Buffer[] = []
   #missing = 0
+
+  /** `minBytes` is what the shortest frame has: eight for requests, less for answers. */
+  constructor(minBytes = minRequestBytes) {
+    this.#minBytes = minBytes
+  }
 
   /** The frames that `chunk` completes. Throws MalformedRequest on a length that no request has. */
   push(chunk: Buffer): Buffer[] {
@@ -40,7 +46,7 @@ export class FrameSplitter {
 
   #size(): number {
     const size = this.#length.readInt32BE()
-    if (size >= minFrameBytes && size <= maxFrameBytes) return size
-    throw new MalformedRequest(`a frame of ${size} bytes; allowed are ${minFrameBytes} to ${maxFrameBytes}`)
+    if (size >= this.#minBytes && size <= maxFrameBytes) return size
+    throw new MalformedRequest(`a frame of ${size} bytes; allowed are ${this.#minBytes} to ${maxFrameBytes}`)
   }
 }
