@@ -174,6 +174,43 @@ await kafkaSuite('a consumer on one Kafka broker', runTool => {
     assert.deepEqual(listener.events, ['assigned 0', 'jumped 0 3->7'])
   })
 
+  test('a topic that is deleted and made anew is read from its new start', async () => {
+    await kafka.createTopic('renewed', { partitions: 1 })
+    await kafka.produce(
+      'renewed',
+      numbered('old', 5).map(value => ({ value, partition: 0 }))
+    )
+    const { listener } = open('renewed', { startingPosition: { kind: 'LATEST' } })
+    await owns(listener, 1)
+    await kafka.deleteTopic('renewed')
+    await until(() => listener.problemNow?.kind === 'unknown-topic', 'told')
+    await kafka.createTopic('renewed', { partitions: 1 })
+    await kafka.produce(
+      'renewed',
+      numbered('new', 8).map(value => ({ value, partition: 0 }))
+    )
+    await seen(listener, 8)
+    assert.deepEqual(listener.values(), numbered('new', 8))
+    assert.deepEqual(listener.events, ['assigned 0', 'jumped 0 5->0'])
+    await until(
+      () => listener.problemNow === undefined,
+      () => `well again; ${listener.problemNow?.message}`
+    )
+  })
+
+  test('a record larger than a whole fetch may be is read', async () => {
+    await kafka.createTopic('large', { partitions: 2, config: { 'max.message.bytes': '20000000' } })
+    const large = 'x'.repeat(900_000)
+    await kafka.produce('large', [
+      { value: large, partition: 0 },
+      { value: 'small', partition: 1 },
+      { value: 'next', partition: 0 }
+    ])
+    const { listener } = open('large', {}, { fetchMaxBytes: 100_000, partitionMaxBytes: 50_000 })
+    await seen(listener, 3)
+    assert.deepEqual(listener.values(0), [large, 'next'])
+  })
+
   test('an unknown topic is told and waited for', async () => {
     const { listener } = open('unborn')
     await until(() => listener.problemNow?.kind === 'unknown-topic', 'told')

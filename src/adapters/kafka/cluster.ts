@@ -49,6 +49,8 @@ export class Cluster {
   readonly #offered = new WeakMap<Wire, OfferedVersions>()
   #brokers: ReadonlyMap<number, BrokerAddress> = new Map()
   #closed = false
+  /** Where to begin asking: moves on when a broker does not answer, so that a dead one is not asked first for ever. */
+  #turn = 0
 
   constructor(settings: ClusterSettings, deps: { readonly clock: Clock; readonly pool: BufferPool }) {
     this.#settings = settings
@@ -131,7 +133,10 @@ export class Cluster {
     const tried = new Set<string>()
     const open = await this.#openControlWire()
     if (open !== undefined) return open
-    for (const address of [...this.#brokers.values(), ...this.#settings.bootstrapServers.map(parseAddress)]) {
+    const known = [...this.#brokers.values()]
+    const turn = known.length === 0 ? 0 : this.#turn % known.length
+    const bootstrap = this.#settings.bootstrapServers.map(parseAddress)
+    for (const address of [...known.slice(turn), ...known.slice(0, turn), ...bootstrap]) {
       const name = `${address.host}:${address.port}`
       if (tried.has(name)) continue
       tried.add(name)
@@ -139,6 +144,7 @@ export class Cluster {
         return await this.wire(address, 'control')
       } catch (error) {
         failures.push(error as Error)
+        this.#turn++
       }
     }
     const reasons = failures.map(each => each.message).join('; ')

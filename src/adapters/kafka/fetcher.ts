@@ -31,8 +31,11 @@ export interface FetcherDeps {
   /** Somebody met a stale leader, or knows none. */
   readonly refreshTopic: () => void
   /** The log does not have the position. Resolves to where to go on; undefined: stay and try again later. */
-  readonly resetOffset: (partition: number) => Promise<number | undefined>
+  readonly resetOffset: (partition: number, reason: ResetReason) => Promise<number | undefined>
 }
+
+/** Why a position leads nowhere: the log does not have it, or the topic was deleted and made anew. */
+export type ResetReason = 'out-of-range' | 'recreated'
 
 /** Reading position of one partition that is ours. A new object per assignment: late answers find another one. */
 interface Position {
@@ -44,6 +47,8 @@ interface Position {
   retryAtMs: number
   /** Failures in a row. */
   tries: number
+  /** The offset leads nowhere; another one is to be found first. */
+  reset: ResetReason | undefined
 }
 
 interface BrokerState {
@@ -80,14 +85,23 @@ export class Fetcher {
 
   /** Leaders as the metadata has them now. */
   setTopic(topic: TopicInfo): void {
+    const before = this.#topic?.id ?? noTopicId
     this.#topic = topic
     this.#forgetBrokers()
+    // Offsets of the log that was deleted mean nothing in the new one.
+    if (before !== noTopicId && topic.id !== before)
+      for (const { target, offset } of this.#positions.values()) {
+        // As a new assignment, so that answers about the old log find nobody.
+        this.add(target, offset)
+        void this.#reset(this.#positions.get(target.partition)!, 'recreated')
+      }
     this.pump()
   }
 
   add(target: TopicPartition, offset: number): void {
     const { partitionMaxBytes: maxBytes } = this.#settings
-    this.#positions.set(target.partition, { target, offset, maxBytes, inFlight: false, retryAtMs: 0, tries: 0 })
+    const fresh = { inFlight: false, retryAtMs: 0, tries: 0, reset: undefined }
+    this.#positions.set(target.partition, { target, offset, maxBytes, ...fresh })
   }
 
   /** Nothing of it is handed on any more, not even what is on its way. */
@@ -111,6 +125,10 @@ export class Fetcher {
     let leaderless = false
     for (const position of this.#positions.values()) {
       if (position.inFlight || position.retryAtMs > nowMs || !this.#deps.sink.wants(position.target)) continue
+      if (position.reset !== undefined) {
+        void this.#reset(position, position.reset)
+        continue
+      }
       const leader = this.#topic?.partitions.get(position.target.partition)?.leader ?? -1
       const beside = ready.get(leader)
       if (leader < 0) leaderless = true
@@ -252,7 +270,7 @@ export class Fetcher {
   #refused(code: number, position: Position): void {
     switch (code) {
       case errorCode.offsetOutOfRange:
-        void this.#reset(position)
+        void this.#reset(position, 'out-of-range')
         return
       case errorCode.unknownTopicOrPartition:
       case errorCode.leaderNotAvailable:
@@ -287,21 +305,22 @@ export class Fetcher {
     log.warn({ topic, partition, offset: position.offset, error: error.message }, 'cannot read the partition yet')
   }
 
-  async #reset(position: Position): Promise<void> {
+  /** Looks for an offset from which reading can go on. Until there is one the partition is not asked for. */
+  async #reset(position: Position, reason: ResetReason): Promise<void> {
+    const { log, resetOffset, sink } = this.#deps
     const { target, offset } = position
+    position.reset = reason
     position.retryAtMs = Infinity
-    const to = await this.#deps.resetOffset(target.partition).catch(() => undefined)
+    const to = await resetOffset(target.partition, reason).catch(() => undefined)
     if (!this.#current(position, offset)) return
     position.retryAtMs = 0
-    if (to === undefined || to === offset)
+    if (to === undefined || (to === offset && reason === 'out-of-range'))
       this.#failed(position, new KafkaRefusal(errorCode.offsetOutOfRange, `offset ${offset}`))
     else {
-      this.#deps.log.warn(
-        { ...target, from: offset, to },
-        'the log does not have the offset: reading goes on elsewhere'
-      )
+      position.reset = undefined
       position.offset = to
-      this.#deps.sink.jumped(target, offset, to)
+      log.warn({ ...target, from: offset, to, reason }, 'the log does not have the offset: reading goes on elsewhere')
+      if (to !== offset) sink.jumped(target, offset, to)
     }
     this.pump()
   }

@@ -32,6 +32,8 @@ export interface GroupProtocol {
   suspect(): void
   /** Revokes what it owns while heartbeats go on, then leaves. Bounded in time. Safe twice and before start. */
   stop(): Promise<void>
+  /** Resolves when nothing of it runs any more, which may need the cluster's connections to be closed. */
+  readonly ended: Promise<void>
 }
 
 /** What a member does about an error code of a group request. */

@@ -13,9 +13,10 @@ import { Cluster } from './cluster.ts'
 import { Committer } from './committer.ts'
 import { CoordinatorFinder } from './coordinator.ts'
 import { Fetcher } from './fetcher.ts'
-import type { GroupEvents } from './group-protocol.ts'
+import type { ResetReason } from './fetcher.ts'
+import type { GroupEvents, GroupProtocol } from './group-protocol.ts'
 import { ClassicMember } from './member.ts'
-import { listOffsets, resetTimestamp } from './offsets.ts'
+import { listAt, listOffsets, resetTimestamp } from './offsets.ts'
 import { ProblemBoard } from './problems.ts'
 import { Starter } from './starter.ts'
 import { TopicWatch } from './topic-watch.ts'
@@ -80,7 +81,7 @@ class KafkaConsumer implements Consumer {
   readonly #options: ConsumerOptions
   readonly #cluster: Cluster
   readonly #watch: TopicWatch
-  readonly #member: ClassicMember
+  readonly #member: GroupProtocol
   readonly #committer: Committer
   readonly #starter: Starter
   readonly #fetcher: Fetcher
@@ -162,7 +163,7 @@ class KafkaConsumer implements Consumer {
           jumped: (partition, from, to) => this.#listener!.jumped(partition, from, to)
         },
         refreshTopic: () => watch.refresh(),
-        resetOffset: partition => this.#resetOffset(partition)
+        resetOffset: (partition, reason) => this.#resetOffset(partition, reason)
       }
     )
     this.#cluster = cluster
@@ -237,10 +238,12 @@ class KafkaConsumer implements Consumer {
     this.#fetcher.pump()
   }
 
-  async #resetOffset(partition: number): Promise<number | undefined> {
+  async #resetOffset(partition: number, reason: ResetReason): Promise<number | undefined> {
     const topic = this.#watch.topic
     if (topic === undefined) return undefined
-    const wanted = new Map([[partition, resetTimestamp(this.#options.startingPosition)]])
+    const { startingPosition } = this.#options
+    const timestamp = reason === 'recreated' ? listAt.earliest : resetTimestamp(startingPosition)
+    const wanted = new Map([[partition, timestamp]])
     const to = (await listOffsets(this.#cluster, topic, wanted)).get(partition)
     return typeof to === 'number' && to >= 0 ? to : undefined
   }

@@ -134,7 +134,6 @@ export class ClassicMember implements GroupProtocol {
     await this.#deps.cluster.drop('group')
   }
 
-  /** Resolves when nothing of it runs any more, which may need the cluster's connections to be closed. */
   get ended(): Promise<void> {
     return this.#done
   }

@@ -36,6 +36,7 @@ export class Starter {
   readonly #wait: Waiter
   #history: GroupHistory | undefined
   #running: Promise<void> | undefined
+  #lookingBack: Promise<void> = Promise.resolve()
   #stopped = false
 
   constructor(options: ConsumerOptions, deps: StarterDeps) {
@@ -45,7 +46,11 @@ export class Starter {
   }
 
   /** Looks, before the group is joined, at what it has committed until now. Tries until it knows, or is stopped. */
-  async readHistory(): Promise<void> {
+  readHistory(): Promise<void> {
+    return (this.#lookingBack = this.#readHistory())
+  }
+
+  async #readHistory(): Promise<void> {
     for (let tries = 0; !this.#stopped && this.#history === undefined; tries++) {
       const topic = this.#deps.watch.topic
       if (topic !== undefined) await this.#attempt(() => this.#lookBack(topic), tries)
@@ -76,7 +81,7 @@ export class Starter {
   }
 
   get ended(): Promise<void> {
-    return this.#running ?? Promise.resolve()
+    return Promise.all([this.#lookingBack, this.#running]).then(() => undefined)
   }
 
   async #run(): Promise<void> {
@@ -165,7 +170,7 @@ export class Starter {
       problems.clear('offsets')
     } catch (error) {
       if (this.#stopped) return
-      if (tries > 1) problems.set('offsets', problemOf(error, `find where group ${this.#options.groupId} begins`))
+      if (tries > 4) problems.set('offsets', problemOf(error, `find where group ${this.#options.groupId} begins`))
       log.warn({ error: (error as Error).message }, 'cannot find where to begin yet')
     }
   }

@@ -12,6 +12,9 @@ const largestFrameBytes = 256 << 20
 const directReadBytes = 16 << 10
 const keepAliveMs = 30_000
 
+// One for all connections of a thread: a read is handed over in the same turn in which the kernel filled it.
+const scratch = Buffer.allocUnsafeSlow(64 << 10)
+
 export interface WireOptions {
   readonly host: string
   readonly port: number
@@ -57,7 +60,6 @@ export class Wire {
   readonly #clock: Clock
   readonly #pool: BufferPool
   readonly #waiting: Waiting[] = []
-  readonly #scratch = Buffer.allocUnsafeSlow(64 << 10)
   readonly #length = Buffer.alloc(4)
   #lengthAt = 0
   #body: Lease | undefined
@@ -151,7 +153,7 @@ export class Wire {
   }
 
   #target(): Buffer {
-    return this.#readsDirectly() ? this.#body!.bytes.subarray(this.#bodyAt) : this.#scratch
+    return this.#readsDirectly() ? this.#body!.bytes.subarray(this.#bodyAt) : scratch
   }
 
   #readsDirectly(): boolean {
@@ -172,7 +174,7 @@ export class Wire {
   #consume(from: number, size: number): number {
     if (this.#body === undefined) return this.#readLength(from, size)
     const taken = Math.min(size - from, this.#body.bytes.length - this.#bodyAt)
-    this.#scratch.copy(this.#body.bytes, this.#bodyAt, from, from + taken)
+    scratch.copy(this.#body.bytes, this.#bodyAt, from, from + taken)
     this.#bodyAt += taken
     if (this.#bodyAt === this.#body.bytes.length) this.#finish()
     return from + taken
@@ -180,7 +182,7 @@ export class Wire {
 
   #readLength(from: number, size: number): number {
     let at = from
-    while (this.#lengthAt < 4 && at < size) this.#length[this.#lengthAt++] = this.#scratch[at++]!
+    while (this.#lengthAt < 4 && at < size) this.#length[this.#lengthAt++] = scratch[at++]!
     if (this.#lengthAt < 4) return at
     this.#lengthAt = 0
     const length = this.#length.readInt32BE(0)
