@@ -138,14 +138,18 @@ class ByteList {
   #bytes = Buffer.allocUnsafe(1024)
   length = 0
 
+  /** Zigzag. */
   varint(value: number): void {
-    // Zigzag. Numbers past 31 bits (timestamps far apart) go through BigInt.
-    let rest = value >= 0 ? BigInt(value) * 2n : BigInt(-value) * 2n - 1n
     this.#reserve(10)
-    while (rest >= 0x80n) {
-      this.#bytes[this.length++] = Number(rest & 0x7fn) | 0x80
-      rest >>= 7n
+    if (value >= -0x4000_0000 && value < 0x4000_0000) {
+      let rest = (value << 1) ^ (value >> 31)
+      for (; rest >= 0x80; rest >>>= 7) this.#bytes[this.length++] = (rest & 0x7f) | 0x80
+      this.#bytes[this.length++] = rest
+      return
     }
+    // Timestamps far apart.
+    let rest = value >= 0 ? BigInt(value) * 2n : BigInt(-value) * 2n - 1n
+    for (; rest >= 0x80n; rest >>= 7n) this.#bytes[this.length++] = Number(rest & 0x7fn) | 0x80
     this.#bytes[this.length++] = Number(rest)
   }
 
@@ -156,9 +160,14 @@ class ByteList {
 
   sized(value: Buffer | string | null): void {
     if (value === null) return this.varint(-1)
-    const bytes = typeof value === 'string' ? Buffer.from(value) : value
-    this.varint(bytes.length)
-    this.raw(bytes)
+    if (typeof value !== 'string') {
+      this.varint(value.length)
+      return this.raw(value)
+    }
+    const length = Buffer.byteLength(value)
+    this.varint(length)
+    this.#reserve(length)
+    this.length += this.#bytes.write(value, this.length)
   }
 
   raw(bytes: Buffer): void {
@@ -183,8 +192,9 @@ export function buildBatch(records: readonly NewRecord[], now: number): Buffer {
   const times = records.map(record => record.timestamp ?? now)
   const baseTimestamp = times[0] ?? now
   const body = new ByteList()
+  const one = new ByteList()
   for (const [index, record] of records.entries()) {
-    const one = new ByteList()
+    one.length = 0
     one.byte(0)
     one.varint(times[index]! - baseTimestamp)
     one.varint(index)
@@ -207,7 +217,7 @@ export function buildBatch(records: readonly NewRecord[], now: number): Buffer {
   batch.writeInt16BE(0, at.attributes)
   batch.writeInt32BE(records.length - 1, at.lastOffsetDelta)
   batch.writeBigInt64BE(BigInt(baseTimestamp), at.baseTimestamp)
-  batch.writeBigInt64BE(BigInt(Math.max(...times)), at.maxTimestamp)
+  batch.writeBigInt64BE(BigInt(times.reduce((latest, time) => Math.max(latest, time), baseTimestamp)), at.maxTimestamp)
   batch.writeBigInt64BE(-1n, at.producerId)
   batch.writeInt16BE(-1, at.producerEpoch)
   batch.writeInt32BE(-1, at.baseSequence)

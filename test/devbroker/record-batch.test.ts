@@ -117,6 +117,20 @@ suite('record times', () => {
     assert.deepEqual(recordTimes(compressed(plain, 1, gzipSync(plain.subarray(61)))), expected)
   })
 
+  test('are right however far apart they lie', () => {
+    const time = fc.integer({ min: 0, max: 4_000_000_000_000 })
+    fc.assert(
+      fc.property(fc.array(time, { minLength: 1, maxLength: 20 }), times => {
+        const batch = buildBatch(
+          times.map(timestamp => ({ value: 'ä', timestamp })),
+          0
+        )
+        const read = recordTimes(batch).map(({ timestamp }) => timestamp)
+        assert.deepEqual([read, readHeader(batch).maxTimestamp], [times, Math.max(...times)])
+      })
+    )
+  })
+
   test('of a batch with LogAppendTime are that time', () => {
     const batch = buildBatch(records, 0)
     stampBatch(batch, 99)
