@@ -24,19 +24,23 @@ export const maxEventBytes = 6_291_456
 const comma = 44
 const tail = Buffer.from(']}}')
 const timestampName = Buffer.from(',"timestamp":')
-const keyName = Buffer.from(',"key":"')
-const valueName = Buffer.from('"value":"')
-const headersName = Buffer.from('"headers":[')
+const keyName = ',"key":"'
+const valueName = '"value":"'
+const headersName = '"headers":['
 /** `,"timestamp":`, two numbers, names and marks of a record: no record needs more besides its own bytes. */
 const fixedBytes = 160
 
-/** All of a record's JSON up to its key that does not change while its numbers keep their number of digits. */
+/** All of a record's JSON up to its key, as the last record of the partition had it: the next differs in a few digits. */
 interface Template {
   readonly key: string
   readonly opening: Buffer
   readonly prefix: Buffer
   bytes: Buffer
+  /** Over `bytes` and what fills up their last word of eight: copied by words. No UTF-8 text is a NaN, which would not survive. */
+  words: Float64Array
+  offset: number
   offsetWidth: number
+  timestamp: number
   timestampWidth: number
   timestampType: string
 }
@@ -78,13 +82,14 @@ export class EventEncoder {
     // What may be used for anything but the closing marks.
     const limit = Math.min(this.#maxBytes, out.length) - tail.length
     if (this.#head.length > limit) return { bytes: 0, records: 0 }
-    const view = new DataView(out.buffer, out.byteOffset, out.length)
+    const view = viewOf(out)
     out.set(this.#head, 0)
     let at = this.#head.length
     let records = 0
     let open: Template | undefined
     encoding: for (const { block, from, to } of slices) {
       const template = this.#template(block)
+      const input = viewOf(block.bytes)
       for (let record = from; record < to; record++) {
         const separator = template === open ? 1 : template.opening.length + (open === undefined ? 0 : closeList.length)
         if (
@@ -100,7 +105,7 @@ export class EventEncoder {
           at += template.opening.length
           open = template
         }
-        at = writeRecord(block, record, template, out, view, at)
+        at = writeRecord(block, record, template, input, out, view, at)
         records++
       }
     }
@@ -122,7 +127,10 @@ export class EventEncoder {
         opening: Buffer.from(`${JSON.stringify(key)}:[`),
         prefix: Buffer.from(`{"topic":${JSON.stringify(block.topic)},"partition":${block.partition},"offset":`),
         bytes: Buffer.alloc(0),
+        words: new Float64Array(0),
+        offset: -1,
         offsetWidth: 0,
+        timestamp: -1,
         timestampWidth: 0,
         timestampType: ''
       }
@@ -176,40 +184,71 @@ function recordBytes(block: Block, record: number, template: Template): number {
   )
 }
 
+const viewOf = (bytes: Buffer): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+
+/** Four characters as one little-endian word: names are written by a few stores that may overlap. */
+const word = (text: string, from: number): number => Buffer.from(text).readInt32LE(from)
+
+/** Words of a template are the host's own, unlike those above. */
+const hostIsLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1
+
+const quoteComma = word('",""', 0) & 0xffff
+const key0 = word(keyName, 0)
+const key4 = word(keyName, 4)
+const value0 = word(valueName, 0)
+const value4 = word(valueName, 4)
+const value5 = word(valueName, 5)
+const noHeaders = `${headersName}]}`
+const headers0 = word(noHeaders, 0)
+const headers4 = word(noHeaders, 4)
+const headers8 = word(noHeaders, 8)
+const headers9 = word(noHeaders, 9)
+
 function writeRecord(
   block: Block,
   record: number,
   template: Template,
+  input: DataView,
   out: Buffer,
   view: DataView,
   at: number
 ): number {
   const { bytes, positions } = block
   const row = record * column.stride
-  at = writeOpening(template, block, record, out, at)
+  at = writeOpening(template, block, record, view, at)
   const keyStart = positions[row + column.keyStart]!
   if (keyStart >= 0) {
-    at = put(keyName, out, at)
-    at = writeBase64(bytes, keyStart, positions[row + column.keyEnd]!, out, view, at)
-    out[at++] = 34
-  }
-  out[at++] = comma
+    view.setInt32(at, key0, true)
+    view.setInt32(at + 4, key4, true)
+    at = writeBase64(bytes, input, keyStart, positions[row + column.keyEnd]!, out, view, at + 8)
+    view.setInt16(at, quoteComma, true)
+    at += 2
+  } else out[at++] = comma
   const valueStart = positions[row + column.valueStart]!
   if (valueStart >= 0) {
-    at = put(valueName, out, at)
-    at = writeBase64(bytes, valueStart, positions[row + column.valueEnd]!, out, view, at)
-    out[at++] = 34
-    out[at++] = comma
+    view.setInt32(at, value0, true)
+    view.setInt32(at + 4, value4, true)
+    view.setInt32(at + 5, value5, true)
+    at = writeBase64(bytes, input, valueStart, positions[row + column.valueEnd]!, out, view, at + 9)
+    view.setInt16(at, quoteComma, true)
+    at += 2
   }
-  at = put(headersName, out, at)
-  at = writeHeaders(bytes, positions[row + column.headers]!, out, at)
+  view.setInt32(at, headers0, true)
+  view.setInt32(at + 4, headers4, true)
+  view.setInt32(at + 8, headers8, true)
+  const headers = positions[row + column.headers]!
+  if (bytes[headers] === 0) {
+    view.setInt32(at + 9, headers9, true)
+    return at + 13
+  }
+  at = writeHeaders(bytes, headers, out, view, at + 11)
   out[at++] = 93
   out[at++] = 125
   return at
 }
 
-/** `{"topic":…,"partition":…,"offset":…,"timestamp":…,"timestampType":"…"`: one copy, then the digits patched in place. */
-function writeOpening(template: Template, block: Block, record: number, out: Buffer, at: number): number {
+/** `{"topic":…,"partition":…,"offset":…,"timestamp":…,"timestampType":"…"`: what changed is patched, then all is copied. */
+function writeOpening(template: Template, block: Block, record: number, view: DataView, at: number): number {
   const offset = block.offsets[record]!
   const timestamp = block.timestamps[record]!
   const offsetWidth = digits(offset)
@@ -220,21 +259,37 @@ function writeOpening(template: Template, block: Block, record: number, out: Buf
     timestampWidth === 0 ||
     block.timestampType !== template.timestampType
   ) {
-    template.offsetWidth = offsetWidth
-    template.timestampWidth = timestampWidth
-    template.timestampType = block.timestampType
-    template.bytes = Buffer.concat([
-      template.prefix,
-      Buffer.from(`${offset},"timestamp":${timestamp},"timestampType":"${block.timestampType}"`)
-    ])
+    rebuild(template, block.timestampType, offset, offsetWidth, timestamp, timestampWidth)
+  } else {
+    if (offset !== template.offset) writeDigits(offset, offsetWidth, template.bytes, template.prefix.length)
+    if (timestamp !== template.timestamp) {
+      const from = template.prefix.length + offsetWidth + timestampName.length
+      writeDigits(timestamp, timestampWidth, template.bytes, from)
+    }
+    template.offset = offset
+    template.timestamp = timestamp
   }
-  out.set(template.bytes, at)
-  if (timestampWidth > 0) {
-    const offsetAt = at + template.prefix.length
-    writeDigits(offset, offsetWidth, out, offsetAt)
-    writeDigits(timestamp, timestampWidth, out, offsetAt + offsetWidth + timestampName.length)
-  }
+  const { words } = template
+  // What the last word has too much is written over by the record's next bytes, of which there are more.
+  for (let i = 0; i < words.length; i++) view.setFloat64(at + i * 8, words[i]!, hostIsLittleEndian)
   return at + template.bytes.length
+}
+
+function rebuild(
+  template: Template,
+  timestampType: string,
+  offset: number,
+  offsetWidth: number,
+  timestamp: number,
+  timestampWidth: number
+): void {
+  const numbers = Buffer.from(`${offset},"timestamp":${timestamp},"timestampType":"${timestampType}"`)
+  const length = template.prefix.length + numbers.length
+  const words = new Float64Array(Math.ceil(length / 8))
+  const bytes = Buffer.from(words.buffer, 0, length)
+  bytes.set(template.prefix, 0)
+  bytes.set(numbers, template.prefix.length)
+  Object.assign(template, { bytes, words, offset, offsetWidth, timestamp, timestampWidth, timestampType })
 }
 
 /** Decimal digits of a non-negative safe integer. */

@@ -1,10 +1,12 @@
-/** Header values are lists of signed bytes, as Java's `byte[]` prints (reference 2.3): one table entry a byte, without comma. */
-const signedText: Buffer[] = []
-/** The same for counting. */
+/**
+ * Header values are lists of signed bytes, as Java's `byte[]` prints (reference 2.3). By byte: its text, filled up to four
+ * characters, as one little-endian word; and how many of them count.
+ */
+const signedText = new Int32Array(256)
 const signedLength = new Uint8Array(256)
 for (let byte = 0; byte < 256; byte++) {
-  const text = Buffer.from(String(byte > 127 ? byte - 256 : byte))
-  signedText.push(text)
+  const text = String(byte > 127 ? byte - 256 : byte)
+  signedText[byte] = Buffer.from(text.padEnd(4)).readInt32LE()
   signedLength[byte] = text.length
 }
 
@@ -37,8 +39,11 @@ function nameJson(bytes: Buffer, from: number, to: number): Buffer {
   return json
 }
 
-/** Writes the members of a record's header list at `at` (without its brackets); returns where it ends. A null value is `[]` (reference 2.3). */
-export function writeHeaders(bytes: Buffer, position: number, out: Buffer, at: number): number {
+/**
+ * Writes the members of a record's header list at `at` (without its brackets); returns where it ends. A null value is `[]`
+ * (reference 2.3). `view` is over `out`, in which three bytes more may be written: there must be more to come.
+ */
+export function writeHeaders(bytes: Buffer, position: number, out: Buffer, view: DataView, at: number): number {
   cursor.at = position
   const count = varint(bytes)
   for (let header = 0; header < count; header++) {
@@ -54,10 +59,13 @@ export function writeHeaders(bytes: Buffer, position: number, out: Buffer, at: n
     const valueLength = varint(bytes)
     const end = cursor.at + Math.max(0, valueLength)
     for (let from = cursor.at; from < end; from++) {
-      if (from > cursor.at) out[at++] = 44
-      const text = signedText[bytes[from]!]!
-      for (let i = 0; i < text.length; i++) out[at++] = text[i]!
+      const byte = bytes[from]!
+      view.setInt32(at, signedText[byte]!, true)
+      at += signedLength[byte]!
+      out[at++] = 44
     }
+    // The list ends where its last comma would be.
+    if (valueLength > 0) at--
     cursor.at = end
     out[at++] = 93
     out[at++] = 125
