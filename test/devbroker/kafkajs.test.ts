@@ -8,17 +8,19 @@ import type { EmbeddedBrokerOptions } from '../../src/devbroker/broker.ts'
 import { eventually } from '../support/poll.ts'
 
 async function setup(t: TestContext, options: EmbeddedBrokerOptions = {}) {
-  const broker = new EmbeddedBroker(options)
+  // Undone last in, first out: a client whose broker is gone would try to reach it before it ends.
+  const open = new AsyncDisposableStack()
+  t.after(() => open.disposeAsync())
+  const broker = open.use(new EmbeddedBroker(options))
   await broker.start()
-  t.after(() => broker.stop())
   const retry = { initialRetryTime: 20, maxRetryTime: 200, retries: 20 }
   const kafka = new Kafka({ clientId: 'kafkajs', brokers: [broker.bootstrap], logLevel: logLevel.NOTHING, retry })
   const producer = kafka.producer({ idempotent: true, maxInFlightRequests: 1 })
   await producer.connect()
-  t.after(() => producer.disconnect())
+  open.defer(() => producer.disconnect())
   const admin = kafka.admin()
   await admin.connect()
-  t.after(() => admin.disconnect())
+  open.defer(() => admin.disconnect())
   /** A group member that notes what it reads. */
   const join = async (groupId: string, onMessage: (payload: EachMessagePayload) => void) => {
     // kafkajs beats, and leaves, only between two fetches: its long polls must be short here.
@@ -26,7 +28,7 @@ async function setup(t: TestContext, options: EmbeddedBrokerOptions = {}) {
     const consumer = kafka.consumer({ groupId, ...timing })
     let left: Promise<void> | undefined
     const leave = () => (left ??= consumer.disconnect())
-    t.after(leave)
+    open.defer(leave)
     await consumer.connect()
     await consumer.subscribe({ topic: 'orders', fromBeginning: true })
     await consumer.run({ eachMessage: async payload => onMessage(payload), partitionsConsumedConcurrently: 4 })

@@ -10,17 +10,19 @@ type Text = ConsumerOptions<string, string, string, string>
 
 /** The client that asks in the newest versions: Fetch 17 with topic ids, Metadata 12, JoinGroup 9. */
 async function setup(t: TestContext) {
-  const broker = new EmbeddedBroker()
+  // Undone last in, first out: a client whose broker is gone would try to reach it before it ends.
+  const open = new AsyncDisposableStack()
+  t.after(() => open.disposeAsync())
+  const broker = open.use(new EmbeddedBroker())
   await broker.start()
-  t.after(() => broker.stop())
   const base = { clientId: 'platformatic', bootstrapBrokers: [broker.bootstrap] }
   const producer = new Producer({ ...base, idempotent: true, serializers: stringSerializers })
   const admin = new Admin(base)
-  t.after(() => Promise.all([producer.close(), admin.close()]))
+  open.defer(async () => void (await Promise.all([producer.close(), admin.close()])))
   const join = async (overrides: Partial<Text> = {}) => {
     const options: Text = { ...base, groupId: 'readers', deserializers: stringDeserializers, ...overrides }
     const consumer = new Consumer<string, string, string, string>(options)
-    t.after(() => consumer.close(true).catch(() => undefined))
+    open.defer(() => consumer.close(true).catch(() => undefined))
     const stream = await consumer.consume({ topics: ['orders'], mode: 'earliest', maxWaitTime: 200 })
     const read: Message<string, string, string, string>[] = []
     stream.on('data', message => read.push(message))
