@@ -1,6 +1,6 @@
 import type { Clock } from '../../ports/clock.ts'
 
-/** The machine's own time and chance. Waiting does not keep the process alive when nothing else does. */
+/** The machine's own time and chance. A wait keeps the process alive until it ends or is taken back. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),

@@ -20,7 +20,7 @@ export interface Delivery {
   readonly target: TopicPartition
   /** Position that was asked for. */
   readonly offset: number
-  /** Called before what ends there is handed on. */
+  /** Called after what ends there was handed on: a listener that throws gets it again. */
   readonly moved: (nextOffset: number) => void
   /** False: the partition has gone, nothing more of it may be handed on. */
   readonly current: () => boolean
@@ -47,13 +47,14 @@ export function deliver(
   let inflatedBytes = 0
   for (let batch = batches.next(); batch !== undefined; batch = batches.next()) {
     if (batch.nextOffset <= position) continue
+    skipped = batch.block === undefined
+    if (batch.block !== undefined) {
+      if (batch.block.bytes.buffer !== bytes.buffer) inflatedBytes += batch.block.bytes.length
+      sink.fetched(batch.block)
+    }
     position = batch.nextOffset
     delivery.moved(position)
-    skipped = batch.block === undefined
-    if (batch.block === undefined) continue
-    if (batch.block.bytes.buffer !== bytes.buffer) inflatedBytes += batch.block.bytes.length
-    sink.fetched(batch.block)
-    // The listener may have given the partition up in answer to that.
+    // The listener may have given the partition up in answer to the block.
     if (!delivery.current()) return
     if (inflatedBytes > inflatedAllowanceBytes && !sink.wants(target)) return
   }

@@ -283,7 +283,7 @@ export class ClassicMember implements GroupProtocol {
     coordinator.forget()
     const told = error instanceof GroupRefusal && error.reaction.kind === 'told'
     // One lost connection is everyday life: only what does not heal at once is told.
-    if (told || tries > 0) events.problem(problemOf(error, `${doing} consumer group ${groupId}`))
+    if (told || tries > 1) events.problem(problemOf(error, `${doing} consumer group ${groupId}`))
     log.warn({ error: (error as Error).message, tries }, `cannot ${doing} the group yet`)
     await this.#wake.wait(retryDelayMs(tries, clock.chance(), told ? 1000 : 100))
   }

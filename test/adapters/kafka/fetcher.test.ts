@@ -6,11 +6,12 @@ import { Cluster } from '../../../src/adapters/kafka/cluster.ts'
 import { Fetcher } from '../../../src/adapters/kafka/fetcher.ts'
 import { errorName, ProblemBoard } from '../../../src/adapters/kafka/problems.ts'
 import { TopicWatch } from '../../../src/adapters/kafka/topic-watch.ts'
+import type { Block } from '../../../src/core/record.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
 import { eventually } from '../../support/poll.ts'
 import { RecordingLog } from '../../support/recording-log.ts'
 import { batchOf, valued } from './batches.ts'
-import { RecordingListener } from './recording-listener.ts'
+import { RecordingListener, recordsOf } from './recording-listener.ts'
 import { ScriptedBroker } from './scripted-broker.ts'
 
 const speed = 20
@@ -190,12 +191,59 @@ suite('the fetcher', () => {
     assert.deepEqual(listener.events, [])
   })
 
+  test('what a listener fails to take is given to it again, not lost', async t => {
+    const { broker, listener, holds } = await setup(t, 1)
+    broker.answer = holds(3)
+    const take = listener.fetched.bind(listener)
+    let failures = 2
+    listener.fetched = block => {
+      if (block.offsets[0] === 1 && failures-- > 0) throw new Error('no room')
+      take(block)
+    }
+    await until(() => listener.records.length === 3, 'all')
+    assert.deepEqual(listener.values(), ['0:0', '0:1', '0:2'])
+  })
+
   test('a batch larger than was asked for is asked for with more', async t => {
     const { broker, listener } = await setup(t, 1)
     const whole = batchOf([valued('x'.repeat(5000))])
     let asked = 0
     broker.answer = (_, offset) => (offset > 0 ? undefined : { records: ++asked < 3 ? whole.subarray(0, 500) : whole })
     await until(() => listener.records.length === 1, 'read')
+  })
+
+  test('of an answer that inflates to much, what comes after the partition is full is fetched again later', async t => {
+    const { broker, fetcher, listener } = await setup(t, 1)
+    const big = (offset: number) => batchOf([{ value: Buffer.alloc(5 << 20, 97) }], 'gzip', offset)
+    broker.answer = (_, offset) =>
+      offset < 3 ? { records: Buffer.concat([0, 1, 2].slice(offset).map(each => big(each))) } : undefined
+    const take = listener.fetched.bind(listener)
+    listener.fetched = block => {
+      take(block)
+      listener.paused.add(0)
+    }
+    const offsets = () => listener.records.map(record => record.offset)
+    for (const expected of [[0], [0, 1], [0, 1, 2]]) {
+      await until(() => listener.records.length === expected.length, 'the next')
+      assert.deepEqual(offsets(), expected)
+      listener.paused.delete(0)
+      fetcher.pump()
+    }
+  })
+
+  test('a small share of a large answer does not hold the large buffer', async t => {
+    const { broker, listener, pool } = await setup(t)
+    const large = batchOf([valued('x'.repeat(500_000))])
+    broker.answer = (partition, offset) =>
+      offset > 0 ? undefined : { records: partition === 0 ? large : batchOf([valued('small')]) }
+    const blocks: Block[] = []
+    listener.fetched = block => void blocks.push(block)
+    await until(() => blocks.length === 2, 'both')
+    const [first, second] = blocks.toSorted((a, b) => a.partition - b.partition)
+    assert.ok(pool.heldBytes >= 500_000)
+    first!.finish(1)
+    assert.equal(pool.heldBytes, 0)
+    assert.equal(recordsOf(second!)[0]!.value, 'small')
   })
 
   test('a partition that is never wanted is never asked for', async t => {

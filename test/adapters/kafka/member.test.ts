@@ -52,6 +52,18 @@ suite('a member of a group', () => {
     assert.deepEqual(listener.events, ['assigned 0'])
   })
 
+  test('an error code from the future is waited out, and costs no partition', async t => {
+    const { broker, open, owns } = await embeddedWorld(t, 1)
+    const { listener, log } = open({}, { sessionTimeoutMs: 900 })
+    await owns(listener, 0)
+    broker.answerNext('Heartbeat', { error: 4711 })
+    await until(() => log.messages('warn').length === 1, 'refused')
+    assert.match(String(log.lines.find(line => line.level === 'warn')?.fields['error']), /error code that is not known/)
+    broker.answerNext('Heartbeat', { error: 'NOT_COORDINATOR' })
+    await until(() => log.messages('warn').length === 2, 'asked again')
+    assert.deepEqual(listener.events, ['assigned 0'])
+  })
+
   test('of an old generation it loses everything, then joins anew', async t => {
     const { broker, open, owns } = await embeddedWorld(t, 1)
     const { listener } = open({}, { sessionTimeoutMs: 900 })
