@@ -97,6 +97,25 @@ await kafkaSuite('a consumer on one Kafka broker', runTool => {
     assert.equal(listener.problemNow, undefined)
   })
 
+  test("reads what Java's producer compresses: it frames snappy and lz4 in its own way", async () => {
+    await kafka.createTopic('java', { partitions: 1 })
+    const lines = numbered('a line that repeats itself, itself, itself', 3000)
+    for (const codec of ['gzip', 'snappy', 'lz4', 'zstd']) {
+      const { code, stderr } = await runTool(
+        'org.apache.kafka.tools.ConsoleProducer',
+        ['--bootstrap-server', kafka.bootstrap()[0]!, '--topic', 'java', '--compression-codec', codec],
+        { stdin: lines.map(line => `${codec} ${line}\n`).join('') }
+      )
+      assert.equal(code, 0, stderr)
+    }
+    const { listener } = open('java')
+    await seen(listener, 12_000)
+    assert.deepEqual(
+      listener.values(),
+      ['gzip', 'snappy', 'lz4', 'zstd'].flatMap(codec => lines.map(line => `${codec} ${line}`))
+    )
+  })
+
   test('commits with metadata, and a restart goes on behind what was committed', async () => {
     await kafka.createTopic('restart', { partitions: 2 })
     await kafka.produce(
