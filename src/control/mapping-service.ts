@@ -1,6 +1,7 @@
 import { MillraceError } from '../core/errors.ts'
 import { parseFunctionName, withQualifier } from '../core/mapping/function-name.ts'
 import type { Home } from '../core/mapping/function-name.ts'
+import type { Author, callerOperations } from '../core/mapping/history.ts'
 import { settledState, stateOfUpdate } from '../core/mapping/lifecycle.ts'
 import { noRecordsProcessed, userInitiated } from '../core/mapping/mapping.ts'
 import type { Mapping, MappingSpec } from '../core/mapping/mapping.ts'
@@ -12,7 +13,8 @@ import type { FunctionIdentity } from '../core/mapping/update.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ClusterDirectory } from '../ports/clusters.ts'
 import type { FunctionCatalog } from '../ports/functions.ts'
-import type { MappingChange, MappingPage, MappingStore } from '../ports/mapping-store.ts'
+import type { HistoryPage, MappingChange, MappingPage, MappingStore } from '../ports/mapping-store.ts'
+import type { Principal } from './authenticator.ts'
 
 export interface MappingServiceOptions extends Home {
   readonly store: MappingStore
@@ -28,6 +30,8 @@ export interface MappingServiceOptions extends Home {
 const longestTimeoutSeconds = 840
 /** Never more than this many in one answer, whatever was asked for (reference 1.7). */
 const longestPage = 100
+/** Of a history. */
+const longestHistoryPage = 1_000
 /** Writers that meet at one mapping are the API and the fleet: more rounds than this is no race but a fault. */
 const mostRounds = 20
 
@@ -39,7 +43,7 @@ export class MappingService {
     this.#options = options
   }
 
-  async create(body: unknown): Promise<Mapping> {
+  async create(body: unknown, caller: Principal): Promise<Mapping> {
     const { clusters, clock, newUuid, store } = this.#options
     const { functionName, ...rest } = parseCreate(body, this.#options, clock.now())
     const identity = this.#functionOf(functionName)
@@ -56,7 +60,7 @@ export class MappingService {
       lastProcessingResult: noRecordsProcessed,
       lastModifiedMs: clock.now()
     }
-    await store.insert(mapping)
+    await store.insert(mapping, this.#author(caller, 'CreateEventSourceMapping20150331'))
     return mapping
   }
 
@@ -81,9 +85,10 @@ export class MappingService {
     return this.#options.store.list(filter, Math.min(maxItems, longestPage), marker)
   }
 
-  async update(uuid: string, body: unknown): Promise<Mapping> {
+  async update(uuid: string, body: unknown, caller: Principal): Promise<Mapping> {
     const members = readUpdate(body)
-    return this.#change(uuid, 'update', before => {
+    const author = this.#author(caller, 'UpdateEventSourceMapping20150331')
+    return this.#change(uuid, 'update', author, before => {
       const { functionName, changes } = parseUpdate(members, before.spec, this.#options)
       const spec = applyUpdate(
         before.spec,
@@ -101,8 +106,9 @@ export class MappingService {
   }
 
   /** The fleet stops the poller and takes the mapping out of the store. */
-  async delete(uuid: string): Promise<Mapping> {
-    return this.#change(uuid, 'delete', () => ({
+  async delete(uuid: string, caller: Principal): Promise<Mapping> {
+    const author = this.#author(caller, 'DeleteEventSourceMapping20150331')
+    return this.#change(uuid, 'delete', author, () => ({
       state: 'Deleting',
       stateTransitionReason: userInitiated,
       lastModifiedMs: this.#options.clock.now()
@@ -113,17 +119,36 @@ export class MappingService {
     return (await this.get(uuid)).spec.tags
   }
 
-  async tag(uuid: string, added: Tags): Promise<void> {
-    await this.#compareAndSet(uuid, 'tag', before => ({ tags: addTags(before.spec.tags, added) }))
+  async tag(uuid: string, added: Tags, caller: Principal): Promise<void> {
+    const author = this.#author(caller, 'TagResource20170331v2')
+    await this.#compareAndSet(uuid, 'tag', author, before => ({ tags: addTags(before.spec.tags, added) }))
   }
 
   /** Keys that are not there are no error. */
-  async untag(uuid: string, keys: readonly string[]): Promise<void> {
-    await this.#compareAndSet(uuid, 'untag', before => ({ tags: removeTags(before.spec.tags, keys) }))
+  async untag(uuid: string, keys: readonly string[], caller: Principal): Promise<void> {
+    const author = this.#author(caller, 'UntagResource20170331v2')
+    await this.#compareAndSet(uuid, 'untag', author, before => ({ tags: removeTags(before.spec.tags, keys) }))
   }
 
-  async #change(uuid: string, verb: string, decide: (before: Mapping) => MappingChange): Promise<Mapping> {
-    return this.#compareAndSet(uuid, verb, before => {
+  /** Oldest first; also of a mapping that has gone, as long as something of it is kept. */
+  async history(uuid: string, maxItems = longestPage, marker?: string): Promise<HistoryPage> {
+    const { store } = this.#options
+    const page = await store.history(uuid, Math.min(maxItems, longestHistoryPage), marker)
+    if (page.entries.length === 0 && marker === undefined) await this.get(uuid)
+    return page
+  }
+
+  #author({ accessKeyId }: Principal, operation: (typeof callerOperations)[number]): Author {
+    return { who: accessKeyId, operation, atMs: this.#options.clock.now() }
+  }
+
+  async #change(
+    uuid: string,
+    verb: string,
+    author: Author,
+    decide: (before: Mapping) => MappingChange
+  ): Promise<Mapping> {
+    return this.#compareAndSet(uuid, verb, author, before => {
       // A change in the middle of another is simply the newer wish, unless AWS's refusal is wanted; but what is being
       // deleted is not brought back.
       const busy = this.#options.strictAws && settledState(before) !== undefined
@@ -133,10 +158,15 @@ export class MappingService {
   }
 
   /** Decides anew on what is there now until nobody else was faster. */
-  async #compareAndSet(uuid: string, verb: string, decide: (before: Mapping) => MappingChange): Promise<Mapping> {
+  async #compareAndSet(
+    uuid: string,
+    verb: string,
+    author: Author,
+    decide: (before: Mapping) => MappingChange
+  ): Promise<Mapping> {
     for (let round = 0; round < mostRounds; round++) {
       const before = await this.get(uuid)
-      const after = await this.#options.store.update(uuid, before.version, decide(before))
+      const after = await this.#options.store.update(uuid, before.version, decide(before), author)
       if (after !== undefined) return after
     }
     throw new MillraceError('MILL_MAPPING_IN_USE', [verb])

@@ -12,6 +12,7 @@ import type { Authenticator } from './authenticator.ts'
 import { nameOperation } from './aws-operations.ts'
 import { errorReply } from './error-reply.ts'
 import { functionRoutes } from './handlers/functions.ts'
+import { historyRoutes } from './handlers/history.ts'
 import { invokeRoutes } from './handlers/invoke.ts'
 import type { Invoke } from './handlers/invoke.ts'
 import { mappingRoutes } from './handlers/mappings.ts'
@@ -58,6 +59,7 @@ export class ControlServer implements Service {
     const home: Home = options
     this.#routes = [
       ...mappingRoutes(service, home),
+      ...historyRoutes(service),
       ...functionRoutes(options.functions, home),
       ...tagRoutes(service, options.functions, home),
       ...(options.invoke === undefined ? [] : invokeRoutes(options.functions, home, options.invoke))

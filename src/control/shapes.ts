@@ -41,6 +41,23 @@ export interface TagList {
   readonly Tags: Readonly<Record<string, string>>
 }
 
+/** One change of a mapping. `Changes` names members as the API does; `From` or `To` is absent where there was or is none. */
+export interface MappingHistoryEntry {
+  /** Epoch seconds. */
+  readonly At: number
+  /** The access key's id, or `fleet`. */
+  readonly Who: string
+  /** CloudTrail's name, or what the fleet did by itself. */
+  readonly Operation: string
+  readonly Changes: readonly { readonly Field: string; readonly From?: unknown; readonly To?: unknown }[]
+}
+
+/** Answer of our own operation GetEventSourceMappingHistory; newest last. */
+export interface MappingHistory {
+  readonly History: readonly MappingHistoryEntry[]
+  readonly NextMarker?: string
+}
+
 /** Every error. Some of AWS's types have `message`, some `Message` (reference 1.9). */
 export interface ErrorBody {
   readonly Type?: 'User' | 'Service'

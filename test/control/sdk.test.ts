@@ -25,6 +25,7 @@ import { test } from 'node:test'
 import type { Mapping } from '../../src/core/mapping/mapping.ts'
 import type { InvokeReply } from '../../src/core/retry/reply.ts'
 import type { MemoryStore } from '../support/memory-store.ts'
+import { anAuthor } from '../support/stored-mapping.ts'
 import { functionArn, mskArn, openControlWorld } from './control-world.ts'
 
 const endpoints = (...servers: string[]) => ({ Endpoints: { KAFKA_BOOTSTRAP_SERVERS: servers } })
@@ -36,11 +37,13 @@ const basic: CreateEventSourceMappingRequest = {
 const create = (overrides: Partial<CreateEventSourceMappingRequest> = {}) =>
   new CreateEventSourceMappingCommand({ ...basic, ...overrides })
 
+const fleet = anAuthor({ who: 'fleet', operation: 'StateTransition' })
+
 /** Does what the fleet does when a transition is over. */
 async function settle(store: MemoryStore, uuid: string | undefined, state: Mapping['state']): Promise<void> {
   const mapping = await store.get(uuid ?? '')
   assert.ok(mapping !== undefined)
-  await store.update(mapping.uuid, mapping.version, { state })
+  await store.update(mapping.uuid, mapping.version, { state }, fleet)
 }
 
 test('a mapping made with the least is what AWS returns for it', async () => {
@@ -200,10 +203,10 @@ test('an Update that meets another writer decides anew on what is there now', as
   const { store } = world
   const update = store.update.bind(store)
   let meddled = 0
-  store.update = async (uuid, version, change) => {
+  store.update = async (uuid, version, change, author) => {
     // The fleet is faster, three times.
-    if (meddled++ < 3) await update(uuid, version, { state: 'Enabled', lastProcessingResult: `OK ${meddled}` })
-    return update(uuid, version, change)
+    if (meddled++ < 3) await update(uuid, version, { state: 'Enabled', lastProcessingResult: `OK ${meddled}` }, fleet)
+    return update(uuid, version, change, author)
   }
   const answer = await world.client.send(new UpdateEventSourceMappingCommand({ UUID, BatchSize: 9 }))
   assert.deepEqual([answer.BatchSize, answer.State, answer.LastProcessingResult], [9, 'Updating', 'OK 3'])

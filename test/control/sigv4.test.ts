@@ -1,40 +1,17 @@
 import { SignatureV4 } from '@smithy/signature-v4'
 import fc from 'fast-check'
 import assert from 'node:assert/strict'
-import { createHash, createHmac } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { test } from 'node:test'
 import { sigV4Authenticator } from '../../src/control/authenticator.ts'
 import type { Principal } from '../../src/control/authenticator.ts'
 import { decodeQuery } from '../../src/control/query.ts'
 import type { RequestHead } from '../../src/control/sigv4.ts'
 import { MillraceError } from '../../src/core/errors.ts'
+import { Sha256 } from './signed-fetch.ts'
 
 const secretAccessKey = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY'
 const signedAt = Date.UTC(2026, 10, 21, 11, 52, 17)
-
-/** Node's hashes in the form the signer wants. */
-class Sha256 {
-  readonly #hash
-  constructor(secret?: string | Uint8Array | ArrayBuffer | ArrayBufferView) {
-    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret))
-  }
-  update(data: string | Uint8Array | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(bytesOf(data))
-  }
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest()
-  }
-  reset(): void {
-    throw new Error('not used')
-  }
-}
-
-function bytesOf(data: string | Uint8Array | ArrayBuffer | ArrayBufferView): Uint8Array {
-  if (typeof data === 'string') return Buffer.from(data)
-  return data instanceof ArrayBuffer
-    ? new Uint8Array(data)
-    : new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
-}
 
 interface Signed {
   readonly head: RequestHead

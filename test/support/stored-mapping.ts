@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Author } from '../../src/core/mapping/history.ts'
 import type { Mapping, MappingSpec } from '../../src/core/mapping/mapping.ts'
 
 /** A spec that differs from any other in its consumer group only. */
@@ -30,4 +31,9 @@ export function aMapping(spec: Partial<MappingSpec> = {}, overrides: Partial<Omi
     lastModifiedMs: 1_725_397_109_100,
     ...overrides
   }
+}
+
+/** Somebody who changes a mapping. */
+export function anAuthor(overrides: Partial<Author> = {}): Author {
+  return { who: 'alice', operation: 'UpdateEventSourceMapping20150331', atMs: 1_725_397_109_100, ...overrides }
 }

@@ -26,7 +26,20 @@ const migrations: readonly string[] = [
    ) STRICT;
    CREATE INDEX mappings_function ON mappings (function_arn, topic);
    CREATE INDEX mappings_group ON mappings (consumer_group_id);
-   CREATE INDEX mappings_source ON mappings (event_source_arn);`
+   CREATE INDEX mappings_source ON mappings (event_source_arn);`,
+  // A history outlives its mapping, so no foreign key.
+  `CREATE TABLE history (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT,
+     uuid TEXT NOT NULL,
+     at_ms INTEGER NOT NULL,
+     who TEXT NOT NULL,
+     operation TEXT NOT NULL,
+     by_fleet INTEGER NOT NULL,
+     changes TEXT NOT NULL
+   ) STRICT;
+   CREATE INDEX history_mapping ON history (uuid, seq);
+   CREATE INDEX history_kept ON history (uuid, by_fleet, seq);
+   CREATE INDEX history_time ON history (at_ms);`
 ]
 
 export const schemaVersion = migrations.length

@@ -3,12 +3,14 @@ import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { MillraceError } from '../../core/errors.ts'
 import { conflictOf } from '../../core/mapping/conflict.ts'
+import type { Author } from '../../core/mapping/history.ts'
 import type { Mapping, MappingSpec, MappingState } from '../../core/mapping/mapping.ts'
 import type { Log } from '../../ports/log.ts'
-import type { MappingChange, MappingFilter, MappingPage, MappingStore } from '../../ports/mapping-store.ts'
+import type { HistoryPage, MappingChange, MappingFilter, MappingPage, MappingStore } from '../../ports/mapping-store.ts'
 import { Announcer } from './announcer.ts'
 import { applyChange } from './change.ts'
 import { readMarker, writeMarker } from './marker.ts'
+import { SqliteHistory } from './sqlite-history.ts'
 import { migrate } from './sqlite-schema.ts'
 
 export interface SqliteStoreOptions {
@@ -113,19 +115,22 @@ function statements(database: DatabaseSync) {
 class SqliteStore implements MappingStore {
   readonly #database: DatabaseSync
   readonly #sql: ReturnType<typeof statements>
+  readonly #history: SqliteHistory
   readonly #announcer: Announcer
   #closed = false
 
   constructor(database: DatabaseSync, log: Log | undefined) {
     this.#database = database
     this.#sql = statements(database)
+    this.#history = new SqliteHistory(database)
     this.#announcer = new Announcer(log)
   }
 
-  async insert(mapping: Mapping): Promise<void> {
+  async insert(mapping: Mapping, author: Author): Promise<void> {
     this.#write(() => {
       this.#refuseConflict(mapping)
       this.#sql.insert.run(bound(mapping))
+      this.#history.add(mapping.uuid, undefined, mapping, author)
     })
     this.#announcer.announce(mapping.uuid)
   }
@@ -151,23 +156,35 @@ class SqliteStore implements MappingStore {
     })
   }
 
-  async update(uuid: string, version: number, change: MappingChange): Promise<Mapping | undefined> {
+  async update(uuid: string, version: number, change: MappingChange, author: Author): Promise<Mapping | undefined> {
     const after = this.#write(() => {
       const before = this.#find(uuid)
       if (before?.version !== version) return undefined
       const changed = applyChange(before, change)
       if (change.spec !== undefined) this.#refuseConflict(changed)
       this.#sql.update.run(bound(changed))
+      this.#history.add(uuid, before, changed, author)
       return changed
     })
     if (after !== undefined) this.#announcer.announce(uuid)
     return after
   }
 
-  async remove(uuid: string, version: number): Promise<boolean> {
-    const removed = this.#write(() => Number(this.#sql.remove.run(uuid, version).changes) > 0)
+  async remove(uuid: string, version: number, author: Author): Promise<boolean> {
+    const removed = this.#write(() => {
+      const before = this.#find(uuid)
+      if (before?.version !== version) return false
+      this.#sql.remove.run(uuid, version)
+      this.#history.add(uuid, before, undefined, author)
+      return true
+    })
     if (removed) this.#announcer.announce(uuid)
     return removed
+  }
+
+  async history(uuid: string, limit: number, after?: string): Promise<HistoryPage> {
+    const seq = after === undefined ? 0 : readMarker(after)
+    return this.#use(() => this.#history.page(uuid, limit, seq))
   }
 
   watch(listener: (uuid: string) => void): () => void {

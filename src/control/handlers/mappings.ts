@@ -20,7 +20,7 @@ export function mappingRoutes(service: MappingService, home: Home): Route[] {
       method: 'POST',
       path: collection,
       access: 'write',
-      handle: async call => json(202, renderMapping(await service.create(readJson(call.body)), home))
+      handle: async call => json(202, renderMapping(await service.create(readJson(call.body), call.principal), home))
     },
     {
       operation: 'GetEventSourceMapping',
@@ -60,7 +60,7 @@ export function mappingRoutes(service: MappingService, home: Home): Route[] {
       path: one,
       access: 'write',
       handle: async call => {
-        const mapping = await service.update(uuid(call.parameters), readJson(call.body))
+        const mapping = await service.update(uuid(call.parameters), readJson(call.body), call.principal)
         return json(202, renderMapping(mapping, home))
       }
     },
@@ -69,10 +69,10 @@ export function mappingRoutes(service: MappingService, home: Home): Route[] {
       method: 'DELETE',
       path: one,
       access: 'write',
-      handle: async call => json(202, renderMapping(await service.delete(uuid(call.parameters)), home))
+      handle: async call => json(202, renderMapping(await service.delete(uuid(call.parameters), call.principal), home))
     }
   ]
 }
 
 /** UUIDs are stored in lower case; whoever writes one in capitals means the same mapping. */
-const uuid = (parameters: Readonly<Record<string, string>>): string => (parameters['UUID'] ?? '').toLowerCase()
+export const uuid = (parameters: Readonly<Record<string, string>>): string => (parameters['UUID'] ?? '').toLowerCase()

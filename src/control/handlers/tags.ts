@@ -48,7 +48,7 @@ export function tagRoutes(service: MappingService, functions: FunctionCatalog, h
         const arn = resource(call)
         const given = asObject(readJson(call.body), 'The request body')['Tags']
         if (given === undefined || given === null) throw missingMember('Tags')
-        await found(arn, service.tag(mappingOf(arn, home), readOne(tagsShape, given, 'Tags')))
+        await found(arn, service.tag(mappingOf(arn, home), readOne(tagsShape, given, 'Tags'), call.principal))
         return done
       }
     },
@@ -61,7 +61,7 @@ export function tagRoutes(service: MappingService, functions: FunctionCatalog, h
         const arn = resource(call)
         const keys = call.query.filter(([name]) => name === 'tagKeys').map(([, key]) => key)
         if (keys.length === 0) throw missingMember('TagKeys')
-        await found(arn, service.untag(mappingOf(arn, home), keys))
+        await found(arn, service.untag(mappingOf(arn, home), keys, call.principal))
         return done
       }
     }

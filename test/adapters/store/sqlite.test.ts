@@ -9,7 +9,7 @@ import { after, test } from 'node:test'
 import { openSqliteStore } from '../../../src/adapters/store/sqlite.ts'
 import { schemaVersion } from '../../../src/adapters/store/sqlite-schema.ts'
 import { mappingStoreContract } from '../../contracts/mapping-store.ts'
-import { aMapping } from '../../support/stored-mapping.ts'
+import { aMapping, anAuthor } from '../../support/stored-mapping.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'millrace-store-'))
 after(() => rmSync(root, { recursive: true, force: true }))
@@ -23,7 +23,7 @@ test('sqlite: makes the directory, and finds its mappings again', async () => {
   const mapping = aMapping()
   {
     await using store = openSqliteStore(file)
-    await store.insert(mapping)
+    await store.insert(mapping, anAuthor())
   }
   await using store = openSqliteStore(file)
   assert.deepEqual((await store.list({}, 10)).mappings, [mapping])
@@ -84,10 +84,40 @@ test('sqlite: a page overwritten in the middle is found on opening', async () =>
   const file = newFile()
   {
     await using store = openSqliteStore(file)
-    for (let n = 0; n < 20; n++) await store.insert(aMapping({ topic: `t${n}` }))
+    for (let n = 0; n < 20; n++) await store.insert(aMapping({ topic: `t${n}` }), anAuthor())
   }
   const bytes = readFileSync(file)
   bytes.fill(0x5a, 4096, 12_288)
   writeFileSync(file, bytes)
   assert.throws(() => openSqliteStore(file), { code: 'MILL_STORE_DAMAGED' })
+})
+
+/** What the first release made, with one mapping in it. */
+const versionOne = `
+  CREATE TABLE mappings (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, uuid TEXT NOT NULL UNIQUE, version INTEGER NOT NULL,
+    spec_version INTEGER NOT NULL, spec TEXT NOT NULL, state TEXT NOT NULL, state_transition_reason TEXT NOT NULL,
+    last_processing_result TEXT NOT NULL, last_modified_ms INTEGER NOT NULL, function_arn TEXT NOT NULL,
+    topic TEXT NOT NULL, consumer_group_id TEXT NOT NULL, event_source_arn TEXT
+  ) STRICT;
+  CREATE INDEX mappings_function ON mappings (function_arn, topic);
+  CREATE INDEX mappings_group ON mappings (consumer_group_id);
+  CREATE INDEX mappings_source ON mappings (event_source_arn);
+  PRAGMA application_id = 1296649292; PRAGMA user_version = 1;`
+
+test('sqlite: a file of the first schema is brought forward, and keeps its mappings', async () => {
+  const file = join(root, 'version-one.db')
+  const { uuid, spec, ...rest } = aMapping({ consumerGroupId: 'g' })
+  const database = new DatabaseSync(file)
+  database.exec(versionOne)
+  database
+    .prepare(`INSERT INTO mappings VALUES (7, ?, 3, 2, ?, 'Enabled', 'USER_INITIATED', 'OK', ?, ?, ?, ?, NULL)`)
+    .run(uuid, JSON.stringify(spec), rest.lastModifiedMs, spec.functionArn, spec.topic, spec.consumerGroupId)
+  database.close()
+  await using store = openSqliteStore(file)
+  const kept = { ...rest, uuid, spec, version: 3, specVersion: 2, state: 'Enabled', lastProcessingResult: 'OK' }
+  assert.deepEqual(await store.get(uuid), kept)
+  assert.deepEqual(await store.history(uuid, 10), { entries: [] })
+  await store.update(uuid, 3, { state: 'Disabling' }, anAuthor())
+  assert.equal((await store.history(uuid, 10)).entries.length, 1)
 })
