@@ -1,3 +1,4 @@
+import type { Author, fleetOperations } from '../core/mapping/history.ts'
 import { settledState, wanted } from '../core/mapping/lifecycle.ts'
 import { type Mapping, userInitiated } from '../core/mapping/mapping.ts'
 import { describeProblem, type ProcessingProblem } from '../core/mapping/processing-result.ts'
@@ -21,6 +22,8 @@ export interface RunnerWorld {
   /** A poller may take this long to finish its calls in flight when its mapping changes. */
   readonly graceMs: number
 }
+
+type FleetOperation = (typeof fleetOperations)[number]
 
 interface Running {
   readonly specVersion: number
@@ -92,7 +95,7 @@ export class MappingRunner {
       this.#halted = true
       this.#onGone()
     } else if (wants === 'remove') {
-      await this.#world.store.remove(this.uuid, mapping.version)
+      await this.#world.store.remove(this.uuid, mapping.version, this.#author('Removal'))
       this.look()
     } else if (wants === 'stop') await this.#settle(mapping)
     else if (this.#running === undefined) await this.#start(mapping)
@@ -148,7 +151,8 @@ export class MappingRunner {
   async #cannotRun(mapping: Mapping, problem: ProcessingProblem): Promise<void> {
     const { text, reason } = describeProblem(problem)
     this.#log.error({}, text)
-    await this.#write(mapping, { lastProcessingResult: text, stateTransitionReason: reason ?? userInitiated })
+    const change = { lastProcessingResult: text, stateTransitionReason: reason ?? userInitiated }
+    await this.#write(mapping, change, 'ProcessingResult')
     const now = await this.#world.store.get(this.uuid)
     if (now !== undefined) await this.#settle(now)
     this.#failedVersion = mapping.specVersion
@@ -182,7 +186,8 @@ export class MappingRunner {
       const mapping = await this.#world.store.get(this.uuid)
       if (mapping === undefined) return
       if (mapping.lastProcessingResult === text && mapping.stateTransitionReason === reason) return
-      if (await this.#write(mapping, { lastProcessingResult: text, stateTransitionReason: reason })) return
+      const change = { lastProcessingResult: text, stateTransitionReason: reason }
+      if (await this.#write(mapping, change, 'ProcessingResult')) return
     }
   }
 
@@ -190,12 +195,17 @@ export class MappingRunner {
   async #settle(mapping: Mapping): Promise<void> {
     const state = settledState(mapping)
     if (state === undefined) return
-    if (await this.#write(mapping, { state })) this.#log.info({ state }, 'mapping settled')
+    if (await this.#write(mapping, { state }, 'StateTransition')) this.#log.info({ state }, 'mapping settled')
     else this.look()
   }
 
-  async #write(mapping: Mapping, change: MappingChange): Promise<boolean> {
-    return (await this.#world.store.update(mapping.uuid, mapping.version, change)) !== undefined
+  async #write(mapping: Mapping, change: MappingChange, operation: FleetOperation): Promise<boolean> {
+    const { store } = this.#world
+    return (await store.update(mapping.uuid, mapping.version, change, this.#author(operation))) !== undefined
+  }
+
+  #author(operation: FleetOperation): Author {
+    return { who: 'fleet', operation, atMs: this.#world.clock.now() }
   }
 
   async #stop(graceMs: number): Promise<void> {

@@ -9,6 +9,7 @@ import type { PollerAssignment, PollerHost, PollerReport } from '../../src/ports
 import { FakeClock, settled } from '../support/fake-clock.ts'
 import { aMapping, aSpec } from '../support/mappings.ts'
 import { MemoryStore } from '../support/memory-store.ts'
+import { anAuthor } from '../support/stored-mapping.ts'
 
 interface Opened {
   readonly assignment: PollerAssignment
@@ -70,13 +71,13 @@ function setup(functions: FunctionEntry[] = [orders]) {
     functions,
     async insert(overrides: Partial<Mapping> = {}) {
       const mapping = aMapping(overrides)
-      await store.insert(mapping)
+      await store.insert(mapping, anAuthor())
       await settled()
       return mapping.uuid
     },
     async change(uuid: string, change: Parameters<MemoryStore['update']>[2]) {
       const { version } = (await store.get(uuid))!
-      assert.ok(await store.update(uuid, version, change))
+      assert.ok(await store.update(uuid, version, change, anAuthor()))
       await settled()
     },
     async say(report: PollerReport) {
