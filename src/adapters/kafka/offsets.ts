@@ -72,7 +72,7 @@ export async function listOffsets(
         const asked = partitions.map(partitionIndex => ({
           partitionIndex,
           currentLeaderEpoch: -1,
-          timestamp: BigInt(wanted.get(partitionIndex)!)
+          timestamp: BigInt(Math.ceil(wanted.get(partitionIndex)!))
         }))
         const response = await cluster.call(wire, apis.listOffsets, [
           -1,

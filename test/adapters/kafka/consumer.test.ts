@@ -99,7 +99,8 @@ suite('a consumer on the embedded broker', () => {
 
   test('gives a partition up only when the listener has finished with it, and stays a member meanwhile', async t => {
     const { open, put, owns } = await embeddedWorld(t, 2)
-    const first = open({ drainMs: 20_000 }, { sessionTimeoutMs: 6000 })
+    const sessionTimeoutMs = 600
+    const first = open({ drainMs: 20_000 }, { sessionTimeoutMs })
     await owns(first.listener, 0, 1)
     const drained = Promise.withResolvers<void>()
     first.listener.onRevoked = async () => drained.promise
@@ -113,11 +114,17 @@ suite('a consumer on the embedded broker', () => {
     // What is kept goes on while the other partition drains, and nobody reads that one.
     await seen(first.listener, 1)
     assert.equal(first.listener.records.length, 1)
+    const drainingMs = performance.now()
+    await until(() => performance.now() - drainingMs > 2 * sessionTimeoutMs, 'two sessions have passed')
     assert.equal(second.listener.assignments.length, 0)
     drained.resolve()
     await seen(second.listener, 1)
     assert.equal(first.listener.records.length, 1)
     assert.deepEqual(first.listener.strays, [])
+    assert.deepEqual(
+      first.listener.events.filter(event => event.startsWith('lost')),
+      []
+    )
   })
 
   test('a commit for a partition that has gone is refused', async t => {
