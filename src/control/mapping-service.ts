@@ -5,14 +5,17 @@ import type { Author, callerOperations } from '../core/mapping/history.ts'
 import { settledState, stateOfUpdate } from '../core/mapping/lifecycle.ts'
 import { noRecordsProcessed, userInitiated } from '../core/mapping/mapping.ts'
 import type { Mapping, MappingSpec } from '../core/mapping/mapping.ts'
+import type { Operation } from '../core/mapping/constraints.ts'
 import { parseCreate } from '../core/mapping/parse.ts'
 import { addTags, removeTags } from '../core/mapping/tags.ts'
 import type { Tags } from '../core/mapping/tags.ts'
+import { ignoredMembers } from '../core/mapping/unknown-members.ts'
 import { applyUpdate, parseUpdate, readUpdate } from '../core/mapping/update.ts'
 import type { FunctionIdentity } from '../core/mapping/update.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ClusterDirectory } from '../ports/clusters.ts'
 import type { FunctionCatalog } from '../ports/functions.ts'
+import type { Log } from '../ports/log.ts'
 import type { HistoryPage, MappingChange, MappingPage, MappingStore } from '../ports/mapping-store.ts'
 import type { Principal } from './authenticator.ts'
 
@@ -24,6 +27,7 @@ export interface MappingServiceOptions extends Home {
   readonly newUuid: () => string
   /** Refuse what AWS refuses. */
   readonly strictAws: boolean
+  readonly log: Log
 }
 
 /** AWS's limit for functions of a Kafka event source: 14 minutes (reference 1.2, rule 2). */
@@ -34,10 +38,13 @@ const longestPage = 100
 const longestHistoryPage = 1_000
 /** Writers that meet at one mapping are the API and the fleet: more rounds than this is no race but a fault. */
 const mostRounds = 20
+/** Of ignored members: a caller that invents names must not fill the log. */
+const mostTold = 200
 
 /** The use cases of a mapping: what the API does, without HTTP. All reject with MillraceError. */
 export class MappingService {
   readonly #options: MappingServiceOptions
+  readonly #told = new Set<string>()
 
   constructor(options: MappingServiceOptions) {
     this.#options = options
@@ -45,6 +52,7 @@ export class MappingService {
 
   async create(body: unknown, caller: Principal): Promise<Mapping> {
     const { clusters, clock, newUuid, store } = this.#options
+    this.#tellIgnored('create', body)
     const { functionName, ...rest } = parseCreate(body, this.#options, clock.now())
     const identity = this.#functionOf(functionName)
     if (rest.source.kind === 'msk') await clusters.address(rest.source)
@@ -86,6 +94,7 @@ export class MappingService {
   }
 
   async update(uuid: string, body: unknown, caller: Principal): Promise<Mapping> {
+    this.#tellIgnored('update', body)
     const members = readUpdate(body)
     const author = this.#author(caller, 'UpdateEventSourceMapping20150331')
     return this.#change(uuid, 'update', author, before => {
@@ -136,6 +145,20 @@ export class MappingService {
     const page = await store.history(uuid, Math.min(maxItems, longestHistoryPage), marker)
     if (page.entries.length === 0 && marker === undefined) await this.get(uuid)
     return page
+  }
+
+  /** AWS ignores what it does not know without a word; a misspelt member is easier to find in a log. */
+  #tellIgnored(operation: Operation, body: unknown): void {
+    for (const { path, why } of ignoredMembers(operation, body)) {
+      const key = `${operation} ${path}`
+      if (this.#told.has(key) || this.#told.size >= mostTold) continue
+      this.#told.add(key)
+      const text =
+        why === 'unknown'
+          ? 'a member of the request is not known, and was ignored as AWS does'
+          : 'a member that only Create takes was ignored as AWS does'
+      this.#options.log.warn({ operation, member: path }, `${text}; said once`)
+    }
   }
 
   #author({ accessKeyId }: Principal, operation: (typeof callerOperations)[number]): Author {

@@ -42,9 +42,12 @@ function refuse(broken: readonly string[]): void {
   if (broken.length > 0) throw constraintError(broken)
 }
 
+/** All are counted; of very many, which only a hostile request has, these are told. */
+const mostShown = 50
+
 function constraintError(broken: readonly string[]): MillraceError {
   const count = `${broken.length} validation ${broken.length === 1 ? 'error' : 'errors'} detected: `
-  return new MillraceError('MILL_CONSTRAINT', [count + broken.join('; ')])
+  return new MillraceError('MILL_CONSTRAINT', [count + broken.slice(0, mostShown).join('; ')])
 }
 
 const lowerFirst = (name: string): string => name.charAt(0).toLowerCase() + name.slice(1)
@@ -182,7 +185,7 @@ function limitLength(
 const atMost = (what: string, max: number): string => `Member must have ${what} less than or equal to ${max}`
 const atLeast = (what: string, min: number): string => `Member must have ${what} greater than or equal to ${min}`
 const awsPath = (path: string): string => path.split('.').map(lowerFirst).join('.')
-const shown = (items: readonly unknown[]): string => `[${items.map(kindOf).join(', ')}]`
+const shown = (items: readonly unknown[]): string => `[${items.slice(0, 100).map(kindOf).join(', ')}]`
 
 /** A text or number as it is; of anything deeper only what it is, for its depth is the sender's choice. */
 function kindOf(value: unknown): string {

@@ -1,3 +1,6 @@
+import { defaultBatchSize, defaultParallelizationFactor } from './mapping.ts'
+import type { EventSource } from './mapping.ts'
+
 /** How one value of the API may look: AWS's types and limits. */
 export type Shape =
   | {
@@ -45,14 +48,28 @@ export type ValueOf<S> = S extends { readonly type: 'string' }
  */
 export type FieldUse = 'works' | 'neutral' | 'other-source'
 
+export type SourceKind = EventSource['kind']
+
 export interface Field {
   readonly shape: Shape
   readonly use: FieldUse
+  /** The kinds of event source it is for; absent: all. Others are refused in AWS's words. */
+  readonly sources?: readonly SourceKind[]
+  /** What holds when Create leaves it out, as the API writes it; absent: nothing of the kind. */
+  readonly default?: string | number | boolean
+  /** Said beside `default`, or where no single value says it. */
+  readonly defaultDoc?: string
   /** Members Create alone takes; Update ignores them, as AWS ignores unknown members. */
   readonly createOnly?: boolean
+  /** What Update sends to take it back to what holds without it; absent: there is no way back. */
+  readonly clear?: Json
   readonly requiredOnCreate?: boolean
+  /** What differs under `strictAws`: refused in AWS's words, or required of Create for these kinds of source. */
+  readonly strict?: { readonly refused: true } | { readonly requiredFor: SourceKind }
   readonly doc: string
 }
+
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json }
 
 const endpointPattern =
   '^(([a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9\\-]*[a-zA-Z0-9])\\.)*([A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9\\-]*[A-Za-z0-9]):[0-9]{1,5}'
@@ -126,8 +143,9 @@ export const mappingFields = {
   EventSourceArn: {
     shape: arnShape,
     use: 'works',
+    sources: ['msk'],
     createOnly: true,
-    doc: 'ARN of the MSK cluster to read from.'
+    doc: 'ARN of the MSK cluster (or its VPC connection) to read from.'
   },
   SelfManagedEventSource: {
     shape: {
@@ -148,6 +166,7 @@ export const mappingFields = {
       }
     },
     use: 'works',
+    sources: ['self-managed'],
     createOnly: true,
     doc: 'Bootstrap servers (host:port) of the Kafka cluster to read from.'
   },
@@ -165,40 +184,58 @@ export const mappingFields = {
   StartingPosition: {
     shape: { type: 'string', values: ['LATEST', 'AT_TIMESTAMP', 'TRIM_HORIZON'] },
     use: 'works',
+    default: 'TRIM_HORIZON',
+    strict: { requiredFor: 'msk' },
     createOnly: true,
-    doc: 'Where reading begins in partitions for which the group has committed nothing. TRIM_HORIZON when left out.'
+    doc: 'Where reading begins in partitions for which the group has committed nothing.'
   },
   StartingPositionTimestamp: {
     shape: { type: 'timestamp' },
     use: 'works',
     createOnly: true,
-    doc: 'With AT_TIMESTAMP: reading begins at the first record not older than this.'
+    doc: 'With AT_TIMESTAMP, and only then: reading begins at the first record not older than this. Not in the future.'
   },
   BatchSize: {
     shape: { type: 'integer', min: 1, max: 10_000 },
     use: 'works',
-    doc: 'Most records handed to one invocation. 100 when left out.'
+    default: defaultBatchSize,
+    clear: defaultBatchSize,
+    doc: 'Most records handed to one invocation.'
   },
   MaximumBatchingWindowInSeconds: {
     shape: { type: 'integer', min: 0, max: 300 },
     use: 'works',
-    doc: 'How long an open batch may wait for more records. 500 ms when left out, which cannot be set again later.'
+    defaultDoc: '500 ms, which cannot be set',
+    doc: 'How long an open batch may wait for more records; 0: deliver at once.'
   },
   ParallelizationFactor: {
     shape: { type: 'integer', min: 1, max: 10 },
     use: 'works',
-    doc: 'Batches in flight over different partitions of a poller. 5 when left out. Not in AWS for Kafka.'
+    default: defaultParallelizationFactor,
+    clear: defaultParallelizationFactor,
+    strict: { refused: true },
+    doc: 'Batches in flight over different partitions of a poller. Not in AWS for Kafka.'
   },
-  Enabled: { shape: { type: 'boolean' }, use: 'works', doc: 'False: keep the mapping and its offsets, read nothing.' },
+  Enabled: {
+    shape: { type: 'boolean' },
+    use: 'works',
+    default: true,
+    clear: true,
+    doc: 'False: keep the mapping and its offsets, read nothing.'
+  },
   AmazonManagedKafkaEventSourceConfig: {
     shape: kafkaConfigShape,
     use: 'works',
-    doc: 'MSK: ConsumerGroupId on Create (the UUID when left out). SchemaRegistryConfig is not supported yet.'
+    sources: ['msk'],
+    defaultDoc: 'ConsumerGroupId: the UUID of the mapping',
+    doc: 'ConsumerGroupId, which Create alone takes. SchemaRegistryConfig is not supported yet.'
   },
   SelfManagedKafkaEventSourceConfig: {
     shape: kafkaConfigShape,
     use: 'works',
-    doc: 'Self-managed Kafka: ConsumerGroupId on Create (the UUID when left out). SchemaRegistryConfig is not supported yet.'
+    sources: ['self-managed'],
+    defaultDoc: 'ConsumerGroupId: the UUID of the mapping',
+    doc: 'ConsumerGroupId, which Create alone takes. SchemaRegistryConfig is not supported yet.'
   },
   SourceAccessConfigurations: {
     shape: {
@@ -226,24 +263,45 @@ export const mappingFields = {
       }
     },
     use: 'works',
+    defaultDoc: 'no authentication',
+    clear: [],
+    strict: { requiredFor: 'self-managed' },
     doc: 'VPC_SUBNET and VPC_SECURITY_GROUP are kept and returned, and mean nothing outside AWS. Authentication is not supported yet.'
   },
-  Tags: { shape: tagsShape, use: 'works', createOnly: true, doc: 'Tags of the mapping, shown by ListTags.' },
+  Tags: {
+    shape: tagsShape,
+    use: 'works',
+    defaultDoc: 'none',
+    createOnly: true,
+    doc: 'Tags of the mapping, shown by ListTags and changed by TagResource and UntagResource.'
+  },
   MaximumRetryAttempts: {
     shape: { type: 'integer', min: -1, max: 10_000 },
     use: 'neutral',
-    doc: 'Only -1 (retry for ever) so far.'
+    default: -1,
+    clear: -1,
+    doc: 'How often a failed batch is tried again. Only -1 (for ever) so far.'
   },
   MaximumRecordAgeInSeconds: {
     shape: { type: 'integer', min: -1, max: 604_800 },
     use: 'neutral',
-    doc: 'Only -1 (no limit) so far.'
+    default: -1,
+    clear: -1,
+    doc: 'How old a record may get; -1 or 60 to 604800. Only -1 (no limit) so far.'
   },
-  BisectBatchOnFunctionError: { shape: { type: 'boolean' }, use: 'neutral', doc: 'Only false so far.' },
+  BisectBatchOnFunctionError: {
+    shape: { type: 'boolean' },
+    use: 'neutral',
+    default: false,
+    clear: false,
+    doc: 'Split a failed batch in two. Only false so far.'
+  },
   FunctionResponseTypes: {
     shape: { type: 'list', min: 0, max: 1, element: { type: 'string', values: ['ReportBatchItemFailures'] } },
     use: 'neutral',
-    doc: 'Only the empty list so far.'
+    defaultDoc: 'none',
+    clear: [],
+    doc: 'ReportBatchItemFailures: the function names what failed. Only the empty list so far.'
   },
   FilterCriteria: {
     shape: {
@@ -256,17 +314,23 @@ export const mappingFields = {
       }
     },
     use: 'neutral',
-    doc: 'Only without filters so far.'
+    defaultDoc: 'every record passes',
+    clear: {},
+    doc: 'Which records reach the function. Only without filters so far.'
   },
   DestinationConfig: {
     shape: { type: 'structure', members: { OnSuccess: destination, OnFailure: destination } },
     use: 'neutral',
-    doc: 'Only without a destination so far. OnSuccess does not exist for Kafka.'
+    defaultDoc: 'none',
+    clear: { OnFailure: { Destination: '' } },
+    doc: 'Where given-up records are reported. Only without a destination so far; OnSuccess does not exist for Kafka.'
   },
   KMSKeyArn: {
     shape: { type: 'string', pattern: '(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()' },
     use: 'neutral',
-    doc: 'Only "" so far.'
+    defaultDoc: 'none',
+    clear: '',
+    doc: 'The key that encrypts FilterCriteria. Only "" so far.'
   },
   ProvisionedPollerConfig: {
     shape: {
@@ -278,7 +342,9 @@ export const mappingFields = {
       }
     },
     use: 'neutral',
-    doc: 'Only {} so far.'
+    defaultDoc: 'on demand',
+    clear: {},
+    doc: 'Fixed bounds for the number of pollers. Only {} so far.'
   },
   MetricsConfig: {
     shape: {
@@ -293,12 +359,16 @@ export const mappingFields = {
       }
     },
     use: 'neutral',
-    doc: 'Only without metrics so far.'
+    defaultDoc: 'none',
+    clear: { Metrics: [] },
+    doc: 'Metrics of the mapping. Only without metrics so far.'
   },
   LoggingConfig: {
     shape: { type: 'structure', members: { SystemLogLevel: { type: 'string', values: ['DEBUG', 'INFO', 'WARN'] } } },
     use: 'neutral',
-    doc: 'Only {} so far.'
+    defaultDoc: 'none',
+    clear: {},
+    doc: "Level of the mapping's own log. Only {} so far."
   },
   TumblingWindowInSeconds: {
     shape: { type: 'integer', min: 0, max: 900 },

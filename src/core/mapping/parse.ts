@@ -1,7 +1,7 @@
 import { MillraceError } from '../errors.ts'
 import { readMembers } from './constraints.ts'
 import { fieldNames, mappingFields } from './fields.ts'
-import type { FieldName, Members } from './fields.ts'
+import type { Field, FieldName, Members, SourceKind } from './fields.ts'
 import { defaultBatchSize } from './mapping.ts'
 import type { EventSource, MappingSpec, SourceAccess, StartingPosition } from './mapping.ts'
 import { checkTags } from './tags.ts'
@@ -28,16 +28,16 @@ export function parseCreate(body: unknown, rules: ParseRules, nowMs: number): Ne
   const members = readMembers('create', body)
   refuseOnSuccess(members)
   const source = readSource(members)
-  refuseOtherSources(members)
-  const config = kafkaConfig(source, members)
-  if (rules.strictAws && source.kind === 'self-managed' && members.SourceAccessConfigurations === undefined)
+  refuseUnsupported(members, source, rules)
+  if (isMissing('SourceAccessConfigurations', members, source, rules))
     throw new MillraceError('MILL_PARAMETER_MISSING', ['sourceAccessConfigurations'])
   const topic = readTopic(members)
-  refuseParallelization(members, rules)
   const startingPosition = readStartingPosition(members, source, rules, nowMs)
+  checkAccess(members, source, rules)
   refuseNotBuilt(members)
   const tags = members.Tags ?? {}
   checkTags(tags)
+  const config = kafkaConfig(source, members)
   return {
     functionName: members.FunctionName ?? '',
     source,
@@ -83,13 +83,22 @@ export function refuseOnSuccess(members: Members): void {
   if (members.DestinationConfig?.OnSuccess !== undefined) throw new MillraceError('MILL_DESTINATION_UNSUPPORTED')
 }
 
-export function refuseOtherSources(members: Members): void {
-  for (const name of fieldNames)
-    if (mappingFields[name].use === 'other-source' && members[name] !== undefined) throw unsupported(name)
+/** What belongs to another kind of event source, or is not there at AWS and so not in strict mode. */
+export function refuseUnsupported(members: Members, source: EventSource, rules: ParseRules): void {
+  for (const name of fieldNames) {
+    if (members[name] === undefined) continue
+    const { use, sources, strict }: Field = mappingFields[name]
+    const isForeign = use === 'other-source' || sources?.includes(source.kind) === false
+    const isBeyondAws = rules.strictAws && strict !== undefined && 'refused' in strict
+    if (isForeign || isBeyondAws) throw unsupported(name)
+  }
 }
 
-export function refuseParallelization(members: Members, rules: ParseRules): void {
-  if (rules.strictAws && members.ParallelizationFactor !== undefined) throw unsupported('ParallelizationFactor')
+/** Absent although AWS wants it for this kind of source, and we are to do as AWS does. */
+function isMissing(name: FieldName, members: Members, source: EventSource, rules: ParseRules): boolean {
+  const { strict }: Field = mappingFields[name]
+  const isRequired = strict !== undefined && 'requiredFor' in strict && strict.requiredFor === source.kind
+  return rules.strictAws && isRequired && members[name] === undefined
 }
 
 export const unsupported = (name: string): MillraceError =>
@@ -116,17 +125,9 @@ function checkPort(server: string): void {
     throw invalid(`KAFKA_BOOTSTRAP_SERVERS must be host:port with a port of 1 to 65535, got ${server}.`)
 }
 
-/** The consumer group settings of this kind of source; those of the other kind are refused. */
-export function kafkaConfig(source: EventSource, members: Members): Members['AmazonManagedKafkaEventSourceConfig'] {
-  const [own, other]: FieldName[] =
-    source.kind === 'msk'
-      ? ['AmazonManagedKafkaEventSourceConfig', 'SelfManagedKafkaEventSourceConfig']
-      : ['SelfManagedKafkaEventSourceConfig', 'AmazonManagedKafkaEventSourceConfig']
-  if (other !== undefined && members[other] !== undefined) throw unsupported(other)
-  return own === 'AmazonManagedKafkaEventSourceConfig'
-    ? members.AmazonManagedKafkaEventSourceConfig
-    : members.SelfManagedKafkaEventSourceConfig
-}
+/** The consumer group settings of this kind of source. */
+export const kafkaConfig = (source: EventSource, members: Members): Members['AmazonManagedKafkaEventSourceConfig'] =>
+  source.kind === 'msk' ? members.AmazonManagedKafkaEventSourceConfig : members.SelfManagedKafkaEventSourceConfig
 
 function readTopic(members: Members): string {
   const topic = members.Topics?.[0]
@@ -144,7 +145,7 @@ function readStartingPosition(
   nowMs: number
 ): StartingPosition {
   const { StartingPosition: kind, StartingPositionTimestamp: timestampMs } = members
-  if (kind === undefined && rules.strictAws && source.kind === 'msk')
+  if (isMissing('StartingPosition', members, source, rules))
     // Verbatim, with the final dot and this type (reference 1.9).
     throw invalid(
       "1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: Member must not be null."
@@ -164,6 +165,9 @@ export function refuseNotBuilt(members: Members): void {
   const age = members.MaximumRecordAgeInSeconds
   if (age !== undefined && age !== -1 && age < 60)
     throw invalid('MaximumRecordAgeInSeconds must be -1 or between 60 and 604800')
+  const { MinimumPollers: least = 1, MaximumPollers: most = Math.max(200, least) } =
+    members.ProvisionedPollerConfig ?? {}
+  if (most < least) throw invalid('MaximumPollers must be greater than or equal to MinimumPollers')
   const refused: readonly (readonly [what: string, given: boolean])[] = [
     ['FilterCriteria', (members.FilterCriteria?.Filters?.length ?? 0) > 0],
     ['DestinationConfig.OnFailure', (members.DestinationConfig?.OnFailure?.Destination ?? '') !== ''],
@@ -184,15 +188,40 @@ export function refuseNotBuilt(members: Members): void {
 const holdsSomething = (structure: object | undefined): boolean =>
   structure !== undefined && Object.keys(structure).length > 0
 
-/** Network placement is kept and echoed: it means nothing outside AWS (reference 9.1). */
-function readSourceAccess(members: Members): readonly SourceAccess[] | undefined {
-  return members.SourceAccessConfigurations?.map(({ Type, URI }) => {
+/** Which authentication a kind of source has (reference 9.1). Network placement is neither: it means nothing outside AWS. */
+const authentication: Readonly<Record<SourceKind, readonly string[]>> = {
+  msk: ['SASL_SCRAM_512_AUTH', 'CLIENT_CERTIFICATE_TLS_AUTH'],
+  'self-managed': ['SASL_SCRAM_512_AUTH', 'SASL_SCRAM_256_AUTH', 'BASIC_AUTH', 'CLIENT_CERTIFICATE_TLS_AUTH']
+}
+const placement = ['VPC_SUBNET', 'VPC_SECURITY_GROUP']
+
+/** Refuses access configurations that this kind of source does not have, and those that do not go together. */
+export function checkAccess(members: Members, { kind }: EventSource, rules: ParseRules): void {
+  const types = (members.SourceAccessConfigurations ?? []).map(({ Type, URI }) => {
     if (Type === undefined || URI === undefined) throw invalid('SourceAccessConfigurations need a Type and a URI each.')
-    if (Type === 'VIRTUAL_HOST') throw unsupported('SourceAccessConfigurations')
-    if (Type !== 'VPC_SUBNET' && Type !== 'VPC_SECURITY_GROUP')
-      throw new MillraceError('MILL_PARAMETER_NOT_BUILT', [`SourceAccessConfigurations of type ${Type}`])
-    return { Type, URI }
+    return Type
   })
+  for (const type of types) {
+    const isPlacement = placement.includes(type) && (kind === 'self-managed' || !rules.strictAws)
+    const isTrustAnchor = type === 'SERVER_ROOT_CA_CERTIFICATE' && kind === 'self-managed'
+    if (!isPlacement && !isTrustAnchor && !authentication[kind].includes(type))
+      throw unsupported(`SourceAccessConfigurations.${type}`)
+  }
+  const given = new Set(types.filter(type => authentication[kind].includes(type)))
+  if (given.size > 1)
+    throw invalid(`SourceAccessConfigurations may name one kind of authentication, got ${[...given].join(' and ')}.`)
+  const placed = placement.filter(type => types.includes(type))
+  if (rules.strictAws && placed.length === 1)
+    throw invalid(
+      `SourceAccessConfigurations need both VPC_SUBNET and VPC_SECURITY_GROUP or neither, got ${placed[0]}.`
+    )
+  const [first] = types.filter(type => !placement.includes(type))
+  if (first !== undefined)
+    throw new MillraceError('MILL_PARAMETER_NOT_BUILT', [`SourceAccessConfigurations of type ${first}`])
+}
+
+function readSourceAccess(members: Members): readonly SourceAccess[] | undefined {
+  return members.SourceAccessConfigurations?.map(({ Type = '', URI = '' }) => ({ Type, URI }))
 }
 
 const invalid = (message: string): MillraceError => new MillraceError('MILL_PARAMETER_INVALID', [message])

@@ -2,12 +2,12 @@ import { readMembers } from './constraints.ts'
 import type { Members } from './fields.ts'
 import type { MappingSpec } from './mapping.ts'
 import {
+  checkAccess,
   kafkaConfig,
   optionalParts,
   refuseNotBuilt,
   refuseOnSuccess,
-  refuseOtherSources,
-  refuseParallelization,
+  refuseUnsupported,
   unsupported
 } from './parse.ts'
 import type { OptionalParts, ParseRules } from './parse.ts'
@@ -27,9 +27,9 @@ export const readUpdate = (body: unknown): Members => readMembers('update', body
 /** The second half: what this mapping's source and this version allow. Throws MillraceError naming the member. */
 export function parseUpdate(members: Members, before: MappingSpec, rules: ParseRules): MappingUpdate {
   refuseOnSuccess(members)
-  refuseOtherSources(members)
+  refuseUnsupported(members, before.source, rules)
   refuseGroupId(members, before)
-  refuseParallelization(members, rules)
+  checkAccess(members, before.source, rules)
   refuseNotBuilt(members)
   const changes: Changes = {
     ...(members.BatchSize === undefined ? {} : { batchSize: members.BatchSize }),
