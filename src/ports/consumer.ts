@@ -33,6 +33,7 @@ export interface ConsumerProblem {
 
 /** What the poller answers to Kafka's side. All on one thread; no call overlaps itself for the same partition. */
 export interface ConsumerListener {
+  /** Also told, with an empty list, when the group has nothing for us: we take part. */
   assigned(partitions: readonly AssignedPartition[]): void
   /** Resolves when nothing of these partitions is in flight and what can be committed is: only then are they given up. */
   revoked(partitions: readonly TopicPartition[]): Promise<void>

@@ -12,6 +12,7 @@ export interface GroupIdentity {
 
 /** What a group protocol tells. Partitions are numbers of the one topic that is subscribed. */
 export interface GroupEvents {
+  /** After every join; an empty list when nothing is new. */
   gained(partitions: readonly number[]): void
   /** Resolves when they may be given up. */
   revoked(partitions: readonly number[]): Promise<void>

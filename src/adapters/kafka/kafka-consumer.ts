@@ -206,7 +206,11 @@ class KafkaConsumer implements Consumer {
 
   #groupEvents(problems: ProblemBoard): GroupEvents {
     return {
-      gained: partitions => this.#starter.begin(partitions),
+      gained: partitions => {
+        // More members than partitions: it takes part, and has nothing to do.
+        if (partitions.length === 0) this.#listener!.assigned([])
+        else this.#starter.begin(partitions)
+      },
       revoked: async partitions => {
         const told = this.#takeBack(partitions)
         if (told.length > 0) await this.#listener!.revoked(told)

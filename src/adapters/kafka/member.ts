@@ -163,7 +163,7 @@ export class ClassicMember implements GroupProtocol {
     // Lost and won again while the listener still answers for the first time: one call at a time.
     await this.#beatWhile(this.#revocations.pending(gained))
     if (this.#generation < 0) return
-    if (gained.length > 0 && !this.#leaving) {
+    if (!this.#leaving) {
       for (const partition of gained) this.#owned.add(partition)
       this.#deps.events.gained(gained)
     }

@@ -97,6 +97,15 @@ suite('a consumer on the embedded broker', () => {
     assert.deepEqual(broker.groupState('readers'), { state: 'Stable', members: 1 })
   })
 
+  test('a member that the group has no partition for hears that it takes part', async t => {
+    const { open, owns } = await embeddedWorld(t, 1)
+    const first = open()
+    await owns(first.listener, 0)
+    const second = open()
+    await until(() => second.listener.events.includes('assigned '), 'the word that it takes part')
+    await owns(first.listener, 0)
+  })
+
   test('gives a partition up only when the listener has finished with it, and stays a member meanwhile', async t => {
     const { open, put, owns } = await embeddedWorld(t, 2)
     const sessionTimeoutMs = 600
