@@ -1,4 +1,5 @@
 import { Block, column } from '../../core/record.ts'
+import { ColumnPool } from './column-pool.ts'
 import { inflate } from './compression.ts'
 import { crc32c } from './crc32c.ts'
 import type { AbortedTransaction } from './fetch-response.ts'
@@ -184,6 +185,9 @@ function varint(bytes: Buffer): number {
   return value % 2 === 1 ? -(value + 1) / 2 : value / 2
 }
 
+/** One a thread, as all blocks of a thread are much alike. */
+const columnPool = new ColumnPool(8 << 20)
+
 /** Columns of a batch's records. Undefined when all lie below the fetch offset. */
 function decodeRecords(
   header: BatchHeader,
@@ -194,9 +198,8 @@ function decodeRecords(
   const { count, baseOffset, lastOffset } = header
   if (count > bytes.length / smallestRecordBytes)
     throw new CorruptBatch(baseOffset, `claims ${count} records in ${bytes.length} bytes`)
-  const offsets = new Float64Array(count)
-  const timestamps = new Float64Array(count)
-  const positions = new Int32Array(count * column.stride)
+  const columns = columnPool.take(count)
+  const { offsets, timestamps, positions } = columns
   const size = bytes.length
   let kept = 0
   let previous = baseOffset - 1
@@ -231,7 +234,10 @@ function decodeRecords(
     if (offset >= target.fetchOffset) kept++
   }
   if (at !== size) throw new CorruptBatch(baseOffset, `has ${size - at} bytes behind its ${count} records`)
-  if (kept === 0) return undefined
+  if (kept === 0) {
+    columnPool.giveBack(columns)
+    return undefined
+  }
   holder?.retain()
   return new Block(
     {
@@ -239,14 +245,17 @@ function decodeRecords(
       partition: target.partition,
       bytes,
       count: kept,
-      offsets: kept === count ? offsets : offsets.subarray(0, kept),
-      timestamps: kept === count ? timestamps : timestamps.subarray(0, kept),
+      offsets: offsets.subarray(0, kept),
+      timestamps: timestamps.subarray(0, kept),
       timestampType: header.logAppendTime ? 'LOG_APPEND_TIME' : 'CREATE_TIME',
-      positions: kept === count ? positions : positions.subarray(0, kept * column.stride),
+      positions: positions.subarray(0, kept * column.stride),
       nextOffset: lastOffset + 1,
       leaderEpoch: header.leaderEpoch
     },
-    holder === undefined ? () => undefined : () => holder.release()
+    () => {
+      columnPool.giveBack(columns)
+      holder?.release()
+    }
   )
 }
 
