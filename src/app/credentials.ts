@@ -32,6 +32,13 @@ export async function ownCredential(dataDir: string): Promise<OwnCredential> {
   return { credential, file, made: true }
 }
 
+/** The key that `serve` made in this data directory; undefined when there is none. Rejects with `MILL_CREDENTIALS`. */
+export async function keptCredential(dataDir: string): Promise<OwnCredential | undefined> {
+  const file = join(dataDir, 'credentials.json')
+  const credential = await readKept(file)
+  return credential && { credential, file, made: false }
+}
+
 async function readKept(file: string): Promise<Credential | undefined> {
   let text: string
   try {

@@ -1,5 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import { openHttpInvoker } from '../adapters/invoker/http.ts'
+import type { InvokeCall } from '../control/handlers/invoke.ts'
 import type { InvokeReply } from '../core/retry/reply.ts'
 import type { FunctionEntry } from '../ports/functions.ts'
 import type { Invoker } from '../ports/invoker.ts'
@@ -14,17 +14,16 @@ export class DirectInvoke implements AsyncDisposable {
     this.#log = log
   }
 
-  readonly call = (entry: FunctionEntry, payload: Uint8Array, qualifier: string | undefined): Promise<InvokeReply> => {
+  readonly call = (entry: FunctionEntry, { payload, ...request }: InvokeCall): Promise<InvokeReply> => {
     let invoker = this.#invokers.get(entry.name)
     if (invoker === undefined) {
       invoker = openHttpInvoker(entry.target, { log: this.#log })
       this.#invokers.set(entry.name, invoker)
     }
     return invoker.invoke(payload, {
-      requestId: randomUUID(),
+      ...request,
       // A caller that goes away does not end its function, as at AWS.
-      signal: new AbortController().signal,
-      ...(qualifier === undefined ? {} : { qualifier })
+      signal: new AbortController().signal
     })
   }
 

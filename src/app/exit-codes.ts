@@ -1,4 +1,5 @@
 import { MillraceError } from '../core/errors.ts'
+import { ApiRefusal } from './mappings/api-refusal.ts'
 
 /** The program's promises to scripts. */
 export const exitCodes = {
@@ -17,8 +18,8 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
 /** How a command that ended with `error` exits. A configuration that cannot be used is a usage error. */
 export function exitCodeOf(error: unknown): ExitCode {
-  if (!(error instanceof MillraceError)) return exitCodes.failure
-  if (error.code.startsWith('MILL_CONFIG_')) return exitCodes.usage
+  if (!(error instanceof MillraceError || error instanceof ApiRefusal)) return exitCodes.failure
+  if (error.code?.startsWith('MILL_CONFIG_')) return exitCodes.usage
   if (error.status === 404) return exitCodes.notFound
   if (error.status === 403) return exitCodes.notAllowed
   return exitCodes.failure

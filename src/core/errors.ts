@@ -165,7 +165,19 @@ const registry = {
     aws: '',
     message: 'The store %s is in use by another process: stop the other Millrace, or name another data directory.'
   },
-  MILL_CREDENTIALS: { status: 0, aws: '', message: 'The credentials file %s cannot be used: %s' }
+  MILL_CREDENTIALS: { status: 0, aws: '', message: 'The credentials file %s cannot be used: %s' },
+  MILL_CREDENTIALS_MISSING: {
+    status: 0,
+    aws: '',
+    message:
+      'No access key to call the API with: %s. Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or name the data directory of the server with --data-dir.'
+  },
+  MILL_API_UNREACHABLE: {
+    status: 0,
+    aws: '',
+    message: 'No answer from the API at %s (%s): is "millrace serve" running? --endpoint-url names another address.'
+  },
+  MILL_WAIT_TIMEOUT: { status: 0, aws: '', message: 'The mapping %s is still %s after %s s.' }
 } as const satisfies Record<string, { readonly status: number; readonly aws: string; readonly message: string }>
 
 export type ErrorCode = keyof typeof registry

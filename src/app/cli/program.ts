@@ -2,9 +2,12 @@ import { Command, CommanderError } from 'commander'
 import { MillraceError } from '../../core/errors.ts'
 import { exitCodeOf, exitCodes } from '../exit-codes.ts'
 import type { Io } from '../io.ts'
+import { ApiRefusal } from '../mappings/api-refusal.ts'
+import type { MappingsFlags } from '../mappings/flags.ts'
 import { readVersion } from '../version.ts'
 import { addBroker, type BrokerFlags } from './broker.ts'
 import { addDemo, type DemoFlags } from './demo.ts'
+import { addMappings } from './mappings.ts'
 import { addServe, type ServeFlags } from './serve.ts'
 
 /** What the commands do, once their flags are read. Each resolves with the exit code. */
@@ -12,13 +15,15 @@ export interface Actions {
   serve(flags: ServeFlags, io: Io): Promise<number>
   demo(flags: DemoFlags, io: Io): Promise<number>
   broker(flags: BrokerFlags, io: Io): Promise<number>
+  mappings(flags: MappingsFlags, io: Io): Promise<number>
 }
 
 // Imported when run: `millrace --version` need not wait for a Kafka client.
 const builtIn: Actions = {
   serve: async (flags, io) => (await import('./run-serve.ts')).runServeCommand(flags, io),
   demo: async (flags, io) => (await import('../demo.ts')).runDemo(flags, io),
-  broker: async (flags, io) => (await import('../broker.ts')).runBroker(flags, io)
+  broker: async (flags, io) => (await import('../broker.ts')).runBroker(flags, io),
+  mappings: async (flags, io) => (await import('../mappings.ts')).runMappings(flags, io)
 }
 
 /** Runs one command line (without `node` and the script) and resolves with its exit code; never rejects. */
@@ -38,9 +43,11 @@ export async function runCli(args: readonly string[], io: Io, actions: Actions =
   }
 }
 
-/** What the user can mend is one sentence; anything else is a fault of ours and shows where. */
+/** What the user can mend is one sentence with its code for docs/errors.md; anything else is a fault of ours and shows where. */
 function explain(error: unknown): string {
-  if (error instanceof MillraceError) return error.message
+  if (error instanceof MillraceError || error instanceof ApiRefusal) {
+    return error.code === undefined ? error.message : `${error.message} (${error.code})`
+  }
   return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
@@ -68,12 +75,14 @@ Examples:
   millrace demo                          see it work: broker, API, function and records in one process
   millrace serve                         serve the AWS Lambda API on 127.0.0.1:4577
   millrace broker --topic orders:4       a Kafka broker for development, in memory
+  millrace mappings list                 the mappings of a server, and how they are
 
 Exit codes: 0 done, 1 failure, 2 usage or configuration, 3 not found, 4 not allowed, 130 interrupted.`
     )
   addServe(program, async flags => exited(await actions.serve(flags, io)))
   addDemo(program, async flags => exited(await actions.demo(flags, io)))
   addBroker(program, async flags => exited(await actions.broker(flags, io)))
+  addMappings(program, async flags => exited(await actions.mappings(flags, io)))
   for (const command of program.commands) {
     command.showHelpAfterError(`Run "millrace ${command.name()} --help" for its flags and examples.`)
   }

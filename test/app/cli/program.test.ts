@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import type { Command } from 'commander'
 import { createProgram, runCli, type Actions } from '../../../src/app/cli/program.ts'
 import { MillraceError } from '../../../src/core/errors.ts'
 import { RecordingIo } from '../../support/recording-io.ts'
@@ -13,7 +14,12 @@ async function run(args: readonly string[], answer: () => Promise<number> = asyn
     calls.push({ command, flags })
     return answer()
   }
-  const actions: Actions = { serve: note('serve'), demo: note('demo'), broker: note('broker') }
+  const actions: Actions = {
+    serve: note('serve'),
+    demo: note('demo'),
+    broker: note('broker'),
+    mappings: note('mappings')
+  }
   return { code: await runCli(args, io, actions), out: io.out, err: io.err, calls }
 }
 
@@ -26,7 +32,7 @@ test('--help lists the commands on stdout', async () => {
   const { code, out, err } = await run(['--help'])
   assert.equal(code, 0)
   assert.equal(err, '')
-  for (const command of ['serve', 'demo', 'broker']) assert.match(out, new RegExp(`^ {2}${command} `, 'm'))
+  for (const command of ['serve', 'demo', 'broker', 'mappings']) assert.match(out, new RegExp(`^ {2}${command} `, 'm'))
 })
 
 test('no command at all is a usage error that shows the help on stderr', async () => {
@@ -137,7 +143,7 @@ test('the exit code is what the command says, or what its error means', async ()
   assert.equal((await run(['demo'], async () => 130)).code, 130)
   const usage = await failing(new MillraceError('MILL_CONFIG_FILE_MISSING', ['a.yaml']))
   assert.equal(usage.code, 2)
-  assert.equal(usage.err, 'millrace: Configuration file a.yaml does not exist.\n')
+  assert.equal(usage.err, 'millrace: Configuration file a.yaml does not exist. (MILL_CONFIG_FILE_MISSING)\n')
   assert.equal((await failing(new MillraceError('MILL_LISTEN', ['a', 'b', 'c']))).code, 1)
   assert.equal((await failing(new MillraceError('MILL_MAPPING_NOT_FOUND'))).code, 3)
   assert.equal((await failing(new MillraceError('MILL_AUTH_SIGNATURE'))).code, 4)
@@ -147,16 +153,26 @@ test('the exit code is what the command says, or what its error means', async ()
 })
 
 test('every example of every help text is a command line that is taken', async () => {
-  const io = new RecordingIo()
-  const nothing = async () => 0
-  const program = createProgram(io, { serve: nothing, demo: nothing, broker: nothing }, () => undefined)
-  for (const name of ['', ...program.commands.map(command => command.name())]) {
-    const { out } = await run(name === '' ? ['--help'] : [name, '--help'])
+  const program = createProgram(new RecordingIo(), { ...unused }, () => undefined)
+  for (const path of commandPaths(program)) {
+    const { out } = await run([...path, '--help'])
     const examples = [...out.matchAll(/^ {2}millrace ([a-z].*?)(?: {2,}.*)?$/gm)].map(([, args]) => args!.split(' '))
-    assert.ok(examples.length >= 3, `${name} has examples`)
+    assert.ok(examples.length >= 2, `${path.join(' ')} has examples`)
     for (const args of examples) {
       const { code, calls, err } = await run(args)
       assert.deepEqual({ code, calls: calls.length }, { code: 0, calls: 1 }, `${args.join(' ')}: ${err}`)
     }
   }
 })
+
+const unused: Actions = {
+  serve: async () => 0,
+  demo: async () => 0,
+  broker: async () => 0,
+  mappings: async () => 0
+}
+
+/** The program itself, its commands, and those below them. */
+function commandPaths(command: Command): string[][] {
+  return [[], ...command.commands.flatMap(sub => commandPaths(sub).map(path => [sub.name(), ...path]))]
+}

@@ -35,7 +35,7 @@ test('a configuration that cannot be used ends with exit 2 and one sentence', as
   assert.deepEqual(await run(['--print-config'], 'lisen: x'), {
     code: 2,
     out: '',
-    err: 'millrace: Unknown key lisen in millrace.yaml. Did you mean listen?\n'
+    err: 'millrace: Unknown key lisen in millrace.yaml. Did you mean listen? (MILL_CONFIG_KEY_UNKNOWN)\n'
   })
 })
 
