@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { execFile, spawnSync } from 'node:child_process'
+import { test, type TestContext } from 'node:test'
+import { promisify } from 'node:util'
+import type { EventSourceMappingConfiguration } from '@aws-sdk/client-lambda'
+import { ApiError, type ApiAccess, type MappingApi } from './mapping-api.ts'
+
+const run = promisify(execFile)
+const callTimeoutMs = 60_000
+
+/** Registers a test that needs the program `aws`. Where it is missing the test is skipped by name, and under `CI=true` it fails. */
+export function awsCliTest(name: string, body: (t: TestContext) => Promise<void>): void {
+  const reason = whyMissing()
+  if (reason === undefined) test(name, body)
+  else if (process.env['CI'] === 'true') test(name, () => assert.fail(reason))
+  else test(name, { skip: reason }, () => undefined)
+}
+
+function whyMissing(): string | undefined {
+  const { error, status } = spawnSync('aws', ['--version'], { timeout: callTimeoutMs })
+  if (error === undefined && status === 0) return undefined
+  return `no AWS CLI here (${error?.message ?? `'aws --version' ended with ${status}`}): 'pip install awscli' would bring it`
+}
+
+/** Runs `aws lambda ARGS` against the endpoint; resolves with its stdout. What it fails with is an `ApiError`. */
+export async function awsLambda(
+  { url, accessKeyId, secretAccessKey }: ApiAccess,
+  args: readonly string[]
+): Promise<string> {
+  const { PATH, HOME } = process.env
+  // Nothing of the machine's own configuration: no profile, no metadata service, no pager.
+  const env = {
+    PATH,
+    HOME,
+    AWS_ACCESS_KEY_ID: accessKeyId,
+    AWS_SECRET_ACCESS_KEY: secretAccessKey,
+    AWS_DEFAULT_REGION: 'us-east-1',
+    AWS_CONFIG_FILE: '/dev/null',
+    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+    AWS_EC2_METADATA_DISABLED: 'true',
+    AWS_MAX_ATTEMPTS: '1',
+    AWS_PAGER: ''
+  }
+  try {
+    const options = { env, timeout: callTimeoutMs }
+    return (await run('aws', ['--endpoint-url', url, '--output', 'json', 'lambda', ...args], options)).stdout
+  } catch (error) {
+    const { stderr = '', message } = error as Error & { stderr?: string }
+    const [, code = 'none', said = ''] = /An error occurred \((\w+)\) when calling [^:]*: ([^]*)/.exec(stderr) ?? []
+    throw new ApiError(code, said.trim() || stderr.trim() || message, { cause: error })
+  }
+}
+
+/** The calls of the program `aws`. */
+export function cliApi(access: ApiAccess): MappingApi {
+  const mapping = async (command: string, input: object) =>
+    JSON.parse(await awsLambda(access, [command, ...flags(input)])) as EventSourceMappingConfiguration
+  return {
+    create: input => mapping('create-event-source-mapping', input),
+    get: UUID => mapping('get-event-source-mapping', { UUID }),
+    list: async input => {
+      const out = await awsLambda(access, ['list-event-source-mappings', ...flags(input)])
+      return (JSON.parse(out) as { EventSourceMappings: EventSourceMappingConfiguration[] }).EventSourceMappings
+    },
+    update: input => mapping('update-event-source-mapping', input),
+    delete: UUID => mapping('delete-event-source-mapping', { UUID })
+  }
+}
+
+/** Members as people type them: `--batch-size 10`, `--no-enabled`, what has a structure as JSON. */
+function flags(input: object): string[] {
+  return Object.entries(input).flatMap(([name, value]: [string, unknown]) => {
+    const flag = name.replaceAll(/(?<=[a-z])[A-Z]/g, letter => `-${letter}`).toLowerCase()
+    if (typeof value === 'boolean') return [value ? `--${flag}` : `--no-${flag}`]
+    return [`--${flag}`, typeof value === 'string' ? value : JSON.stringify(value)]
+  })
+}
