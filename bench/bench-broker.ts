@@ -1,9 +1,7 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { Admin, Producer, stringSerializers } from '@platformatic/kafka'
 import { kafkaJars } from '../test/support/kafka/jars.ts'
 import { RealKafka } from '../test/support/kafka/real-kafka.ts'
-import { firstLine, program } from './child.ts'
+import { end, firstLine, spawnProgram } from './child.ts'
 
 export type BrokerKind = 'kafka' | 'embedded'
 
@@ -28,15 +26,9 @@ async function openKafka(): Promise<BenchBroker> {
 async function openEmbedded(recordBytes: number): Promise<BenchBroker> {
   // What batches and records take beside their values, and then some: the oldest records must not go.
   const maxMiB = 64 + Math.ceil((recordBytes * 2) / (1 << 20))
-  const args = [program, 'broker', '--listen', '127.0.0.1:0', '--output', 'json', '--max-mib', String(maxMiB)]
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] })
+  const child = spawnProgram(['broker', '--listen', '127.0.0.1:0', '--output', 'json', '--max-mib', String(maxMiB)])
   const { bootstrap } = JSON.parse(await firstLine(child)) as { bootstrap: string }
-  const dispose = async () => {
-    const ended = once(child, 'exit')
-    child.kill('SIGKILL')
-    await ended
-  }
-  return { kind: 'embedded', bootstrap, [Symbol.asyncDispose]: dispose }
+  return { kind: 'embedded', bootstrap, [Symbol.asyncDispose]: () => end(child) }
 }
 
 export interface Filling {

@@ -1,13 +1,25 @@
-import { fork } from 'node:child_process'
+import { fork, spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
-/** The product, unbuilt. */
-export const program = fileURLToPath(import.meta.resolve('../src/app/main.ts'))
-
 const patienceMs = 30_000
+
+/** The product, unbuilt. */
+const program = fileURLToPath(import.meta.resolve('../src/app/main.ts'))
+const running = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL')
+})
+
+/** Starts the product, whose errors are ours. It ends with us, unless we are killed. */
+export function spawnProgram(args: readonly string[], nodeArgs: readonly string[] = []): ChildProcess {
+  const child = spawn(process.execPath, [...nodeArgs, program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
+  return child
+}
 
 /** What a program that serves says first on stdout. Rejects when it ends or stays silent for 30 s. */
 export function firstLine(child: ChildProcess): Promise<string> {

@@ -167,10 +167,9 @@ async function main(): Promise<void> {
     process.stdout.write(`${usage}\n`)
     return
   }
+  // What was started is killed when this process exits.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
   await using stack = new AsyncDisposableStack()
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void stack.disposeAsync().finally(() => process.exit(130)))
-  }
   if (flags.profile !== undefined) await mkdir(flags.profile, { recursive: true })
   const fillings = new Map<string, { valueBytes: number; records: number }>()
   for (const workload of flags.chosen) {
@@ -194,6 +193,7 @@ async function main(): Promise<void> {
   const results: WorkloadResult[] = []
   for (const workload of flags.chosen) results.push(await bench.run(workload))
   const facts = machine(broker.kind)
+  say(JSON.stringify(facts))
   process.stdout.write(flags.json ? `${JSON.stringify({ ...facts, results })}\n` : `${table(results)}\n`)
 }
 

@@ -1,11 +1,10 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CreateEventSourceMappingCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import type { BareJob } from './bare.ts'
-import { end, firstLine, forkHere, nextMessage, program } from './child.ts'
+import { end, firstLine, forkHere, nextMessage, spawnProgram } from './child.ts'
 
 export type Job = BareJob
 
@@ -50,9 +49,7 @@ export const openMillrace: OpenSubject = async (job, { profileDir }) => {
   const file = join(folder, 'millrace.yaml')
   await writeFile(file, JSON.stringify(config))
   const profiling = profileDir === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileDir}`]
-  const child = spawn(process.execPath, [...profiling, program, 'serve', '--config', file], {
-    stdio: ['ignore', 'pipe', 'inherit']
-  })
+  const child = spawnProgram(['serve', '--config', file], profiling)
   const dispose = async () => {
     await end(child, 'SIGTERM')
     await rm(folder, { recursive: true, force: true })
