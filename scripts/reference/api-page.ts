@@ -2,7 +2,7 @@ import { anyCredentials } from '../../src/control/authenticator.ts'
 import { missingOperations } from '../../src/control/aws-operations.ts'
 import { ControlServer } from '../../src/control/server.ts'
 import { errorCodes, MillraceError } from '../../src/core/errors.ts'
-import { fieldNames, mappingFields, type Field } from '../../src/core/mapping/fields.ts'
+import { fieldNames, mappingFields, type Field, type SourceKind } from '../../src/core/mapping/fields.ts'
 import { systemClock } from '../../src/adapters/host/system-clock.ts'
 import { silentLog } from '../../src/adapters/log/silent.ts'
 import type { MappingStore } from '../../src/ports/mapping-store.ts'
@@ -25,11 +25,16 @@ export function apiPage(): string {
     'Other operations of AWS Lambda are refused by name with `UnknownOperationException` (404, ' +
       `[MILL_OPERATION_NOT_BUILT](../errors.md#mill_operation_not_built)): ${missingOperations.join(', ')}.`,
     '## Members of a mapping',
-    'What CreateEventSourceMapping and UpdateEventSourceMapping take. Members that are not listed are ignored, as AWS does.',
+    'What CreateEventSourceMapping and UpdateEventSourceMapping take. Members that are not listed are ignored, as AWS does. ' +
+      '*Taken back by* is what Update sends to return a member to its default; what Update does not name stays. Where only ' +
+      'one value is taken so far, any other is refused by name rather than accepted and not done ' +
+      '([MILL_PARAMETER_NOT_BUILT](../errors.md#mill_parameter_not_built)).',
     table(
-      ['member', 'Create', 'Update', 'meaning'],
+      ['member', 'source', 'Create', 'Update', 'default', 'taken back by', 'meaning'],
       fieldNames.map(name => memberRow(name, mappingFields[name]))
     ),
+    'With `strictAws` (`MILLRACE_STRICT_AWS=1`) the server refuses what AWS refuses:',
+    fieldNames.flatMap(name => strictLine(name, mappingFields[name])).join('\n'),
     '### Types and limits',
     'Those of AWS’s service model. `[]` stands for each element of a list, `.*` for each key of a map. What breaks them is told ' +
       'all at once, in AWS’s words, as a `ValidationException`.',
@@ -63,14 +68,32 @@ const operations = (): ControlServer['operations'] =>
     invoke: async () => ({ kind: 'returned', payload: new Uint8Array() })
   }).operations
 
-function memberRow(name: string, { use, createOnly, requiredOnCreate, doc }: Field): string[] {
-  const refused = use === 'other-source'
+const sourceNames: Readonly<Record<SourceKind, string>> = { msk: 'MSK', 'self-managed': 'self-managed' }
+
+function memberRow(name: string, field: Field): string[] {
+  const { use, sources, createOnly, requiredOnCreate, clear, doc } = field
+  if (use === 'other-source') return [code(name), 'none of Kafka', 'refused', 'refused', '', '', doc]
   return [
     code(name),
-    refused ? 'refused' : requiredOnCreate ? 'required' : 'taken',
-    refused ? 'refused' : createOnly ? 'ignored' : 'taken',
+    sources === undefined ? 'both' : sources.map(source => sourceNames[source]).join(', '),
+    requiredOnCreate ? 'required' : use === 'neutral' ? 'one value' : 'taken',
+    createOnly ? 'ignored' : use === 'neutral' ? 'one value' : 'taken',
+    defaultText(field),
+    clear === undefined ? '' : code(JSON.stringify(clear)),
     doc
   ]
+}
+
+const defaultText = ({ default: otherwise, defaultDoc }: Field): string =>
+  [otherwise === undefined ? undefined : code(String(otherwise)), defaultDoc]
+    .filter(part => part !== undefined)
+    .join(', ')
+
+function strictLine(name: string, { strict }: Field): string[] {
+  if (strict === undefined) return []
+  const what =
+    'refused' in strict ? 'is refused' : `is required of Create for ${sourceNames[strict.requiredFor]} sources`
+  return [`- ${code(name)} ${what}.`]
 }
 
 function errorRow(name: (typeof errorCodes)[number]): string[][] {

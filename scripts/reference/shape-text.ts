@@ -31,17 +31,12 @@ function lengthText({ min = 0, max }: { readonly min?: number; readonly max?: nu
 
 /** A member and those inside it, each with the path that names it: `Topics`, `Topics[]`. */
 export function membersOf(path: string, shape: Shape): { readonly path: string; readonly shape: Shape }[] {
-  const own = { path, shape }
-  switch (shape.type) {
-    case 'list':
-      return [own, ...membersOf(`${path}[]`, shape.element)]
-    case 'map': {
-      const key = shape.key.values?.length === 1 ? `.${shape.key.values[0]}` : '.*'
-      return [own, ...membersOf(`${path}${key}`, shape.value)]
-    }
-    case 'structure':
-      return [own, ...Object.entries(shape.members).flatMap(([name, inner]) => membersOf(`${path}.${name}`, inner))]
-    default:
-      return [own]
-  }
+  return [{ path, shape }, ...inside(shape).flatMap(([name, inner]) => membersOf(`${path}${name}`, inner))]
+}
+
+function inside(shape: Shape): [name: string, shape: Shape][] {
+  if (shape.type === 'list') return [['[]', shape.element]]
+  if (shape.type === 'map') return [[shape.key.values?.length === 1 ? `.${shape.key.values[0]}` : '.*', shape.value]]
+  if (shape.type === 'structure') return Object.entries(shape.members).map(([name, inner]) => [`.${name}`, inner])
+  return []
 }
