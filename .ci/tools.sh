@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Sourced by run: brings the programs that the checks use and the machine lacks, by the machine's ordinary clients.
-# What cannot be installed is told here and fails the checks that need it. Leaves `aws` on the PATH, kept for the next run.
+# What cannot be installed is told here and fails the checks that need it. Leaves `aws` on the PATH and names a Python with
+# boto3 in MILLRACE_TEST_PYTHON; both are kept for the next run.
 
 tools_cache="${MILLRACE_CI_CACHE:-$HOME/.cache/millrace}"
 
@@ -18,7 +19,11 @@ bring_tools() {
     fi
   fi
   PATH="$PATH:$tools_cache/awscli/bin"
-  aws --version >/dev/null 2>&1 || bring_aws || echo "pip could not install the AWS CLI"
+  aws --version >/dev/null 2>&1 || bring_python awscli boto3 || echo "pip could not install the AWS CLI"
+  if ! python3 -c 'import boto3' 2>/dev/null; then
+    export MILLRACE_TEST_PYTHON="$tools_cache/awscli/bin/python"
+    "$MILLRACE_TEST_PYTHON" -c 'import boto3' 2>/dev/null || bring_python boto3 || echo "pip could not install boto3"
+  fi
   tell_versions
 }
 
@@ -26,13 +31,14 @@ apt_install() {
   apt-get -q -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -q install -y --no-install-recommends "$@" >/dev/null
 }
 
-bring_aws() {
-  echo "installing the AWS CLI into $tools_cache/awscli"
-  rm -rf "$tools_cache/awscli"
+# bring_python PACKAGE...: into a Python environment of our own.
+bring_python() {
+  local venv="$tools_cache/awscli"
+  echo "installing $* into $venv"
   # Debian's python3 comes without venv; its package brings that.
-  python3 -m venv "$tools_cache/awscli" 2>/dev/null ||
-    { apt_install python3-venv && python3 -m venv --clear "$tools_cache/awscli"; } || return
-  "$tools_cache/awscli/bin/pip" install --quiet --disable-pip-version-check awscli
+  [ -x "$venv/bin/pip" ] || python3 -m venv --clear "$venv" 2>/dev/null ||
+    { apt_install python3-venv && python3 -m venv --clear "$venv"; } || return
+  "$venv/bin/pip" install --quiet --disable-pip-version-check "$@"
 }
 
 tell_versions() {

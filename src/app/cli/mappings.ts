@@ -1,6 +1,6 @@
 import type { CreateEventSourceMappingCommandInput, UpdateEventSourceMappingCommandInput } from '@aws-sdk/client-lambda'
 import { InvalidArgumentError, Option, type Command } from 'commander'
-import { mappingFields, type FieldName } from '../../core/mapping/fields.ts'
+import { mappingFields, type Field, type FieldName } from '../../core/mapping/fields.ts'
 import { formats, type Connection, type Format, type MappingsAction, type MappingsFlags } from '../mappings/flags.ts'
 
 type Run = (flags: MappingsFlags) => Promise<void>
@@ -113,7 +113,7 @@ function addCreate(mappings: Command, run: Run): void {
       `${docOf('StartingPositionTimestamp')}: ISO 8601 or epoch seconds`,
       time
     )
-  addChangeOptions(command)
+  addChangeOptions(command, docOf)
     .option('--consumer-group-id <ID>', 'consumer group; its UUID when left out', text)
     .option('--disabled', 'make it without reading anything')
     .option('--tag <KEY=VALUE>', 'a tag of the mapping; may be repeated', collectTag)
@@ -170,7 +170,7 @@ function addUpdate(mappings: Command, run: Run): void {
     'the function that takes the events from now on',
     text
   )
-  addChangeOptions(command)
+  addChangeOptions(command, sentenceOf)
     .option('--enable', 'go on reading where it stopped')
     .addOption(new Option('--disable', 'finish what is in flight, then read nothing').conflicts('enable'))
   finish(
@@ -247,11 +247,12 @@ interface ChangeFlags {
   readonly parallelizationFactor?: number
 }
 
-const addChangeOptions = (command: Command): Command =>
+/** `doc` tells of the default where leaving a flag out means it. */
+const addChangeOptions = (command: Command, doc: (field: FieldName) => string): Command =>
   command
-    .option('--batch-size <N>', docOf('BatchSize'), integer)
-    .option('--maximum-batching-window-in-seconds <N>', docOf('MaximumBatchingWindowInSeconds'), integer)
-    .option('--parallelization-factor <N>', docOf('ParallelizationFactor'), integer)
+    .option('--batch-size <N>', doc('BatchSize'), integer)
+    .option('--maximum-batching-window-in-seconds <N>', doc('MaximumBatchingWindowInSeconds'), integer)
+    .option('--parallelization-factor <N>', doc('ParallelizationFactor'), integer)
 
 function changeInput({ batchSize, maximumBatchingWindowInSeconds, parallelizationFactor }: ChangeFlags) {
   return {
@@ -296,10 +297,16 @@ function flagsOf({ endpointUrl, dataDir, output }: CommonFlags, action: Mappings
 }
 
 /** The table's own sentence, as help texts are written. */
-function docOf(field: FieldName): string {
-  const { doc } = mappingFields[field]
+function sentenceOf(field: FieldName): string {
   // Abbreviations such as MSK stay.
-  return doc.replace(/^[A-Z](?=[a-z ])/, letter => letter.toLowerCase()).replace(/\.$/, '')
+  return mappingFields[field].doc.replace(/^[A-Z](?=[a-z ])/, letter => letter.toLowerCase()).replace(/\.$/, '')
+}
+
+/** And what holds without the flag. */
+function docOf(field: FieldName): string {
+  const { default: otherwise, defaultDoc }: Field = mappingFields[field]
+  const told = otherwise ?? defaultDoc
+  return told === undefined ? sentenceOf(field) : `${sentenceOf(field)} (default ${told})`
 }
 
 function text(given: string): string {
