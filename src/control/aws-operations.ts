@@ -20,7 +20,6 @@ DeleteFunctionEventInvokeConfig DELETE /2019-09-25/functions/{FunctionName}/even
 DeleteFunctionUrlConfig DELETE /2021-10-31/functions/{FunctionName}/url
 DeleteLayerVersion DELETE /2018-10-31/layers/{LayerName}/versions/{VersionNumber}
 DeleteProvisionedConcurrencyConfig DELETE /2019-09-30/functions/{FunctionName}/provisioned-concurrency
-GetAccountSettings GET /2016-08-19/account-settings
 GetAlias GET /2015-03-31/functions/{FunctionName}/aliases/{Name}
 GetCapacityProvider GET /2025-11-30/capacity-providers/{CapacityProviderName}
 GetCodeSigningConfig GET /2020-04-22/code-signing-configs/{CodeSigningConfigArn}
@@ -34,7 +33,7 @@ GetFunctionRecursionConfig GET /2024-08-31/functions/{FunctionName}/recursion-co
 GetFunctionScalingConfig GET /2025-11-30/functions/{FunctionName}/function-scaling-config
 GetFunctionUrlConfig GET /2021-10-31/functions/{FunctionName}/url
 GetLayerVersion GET /2018-10-31/layers/{LayerName}/versions/{VersionNumber}
-GetLayerVersionByArn GET /2018-10-31/layers
+GetLayerVersionByArn GET /2018-10-31/layers?find=LayerVersion
 GetLayerVersionPolicy GET /2018-10-31/layers/{LayerName}/versions/{VersionNumber}/policy
 GetPolicy GET /2015-03-31/functions/{FunctionName}/policy
 GetProvisionedConcurrencyConfig GET /2019-09-30/functions/{FunctionName}/provisioned-concurrency
@@ -52,7 +51,7 @@ ListFunctionVersionsByCapacityProvider GET /2025-11-30/capacity-providers/{Capac
 ListFunctionsByCodeSigningConfig GET /2020-04-22/code-signing-configs/{CodeSigningConfigArn}/functions
 ListLayerVersions GET /2018-10-31/layers/{LayerName}/versions
 ListLayers GET /2018-10-31/layers
-ListProvisionedConcurrencyConfigs GET /2019-09-30/functions/{FunctionName}/provisioned-concurrency
+ListProvisionedConcurrencyConfigs GET /2019-09-30/functions/{FunctionName}/provisioned-concurrency?List=ALL
 ListVersionsByFunction GET /2015-03-31/functions/{FunctionName}/versions
 PublishLayerVersion POST /2018-10-31/layers/{LayerName}/versions
 PublishVersion POST /2015-03-31/functions/{FunctionName}/versions
@@ -82,6 +81,8 @@ interface Operation {
   readonly name: string
   readonly method: string
   readonly parts: readonly string[]
+  /** What the query has to hold, where two operations share a path. */
+  readonly query: string
 }
 
 const table: readonly Operation[] = operations
@@ -89,11 +90,22 @@ const table: readonly Operation[] = operations
   .split('\n')
   .map(line => {
     const [name = '', method = '', path = ''] = line.split(' ')
-    return { name, method, parts: path.split('/') }
+    const [bare = '', query = ''] = path.split('?')
+    return { name, method, parts: bare.split('/'), query }
   })
+  // The more particular of two with one path comes first.
+  .toSorted((a, b) => b.query.length - a.query.length)
+
+/** Their names, for the reference page. */
+export const missingOperations: readonly string[] = table.map(({ name }) => name).toSorted()
 
 /** AWS's name of the operation at this raw path; undefined when Lambda has none there. */
-export function nameOperation(method: string, rawPath: string): string | undefined {
+export function nameOperation(method: string, rawPath: string, rawQuery = ''): string | undefined {
   const given = rawPath.replace(/\/$/, '').split('/')
-  return table.find(operation => operation.method === method && matchParts(operation.parts, given) !== undefined)?.name
+  const pairs = rawQuery.split('&')
+  const fits = (operation: Operation): boolean =>
+    operation.method === method &&
+    (operation.query === '' || pairs.includes(operation.query)) &&
+    matchParts(operation.parts, given) !== undefined
+  return table.find(fits)?.name
 }

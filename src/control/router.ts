@@ -6,6 +6,8 @@ import type { Reply } from './reply.ts'
 /** A request that may be carried out. */
 export interface Call {
   readonly principal: Principal
+  /** As the answer names it. */
+  readonly requestId: string
   /** Parts of the path, decoded once. */
   readonly parameters: Readonly<Record<string, string>>
   readonly query: readonly (readonly [name: string, value: string])[]

@@ -10,7 +10,9 @@ import type { MappingStore } from '../ports/mapping-store.ts'
 import type { Service } from '../ports/service.ts'
 import type { Authenticator } from './authenticator.ts'
 import { nameOperation } from './aws-operations.ts'
+import { BackgroundCalls } from './background-calls.ts'
 import { errorReply } from './error-reply.ts'
+import { accountRoutes } from './handlers/account.ts'
 import { functionRoutes } from './handlers/functions.ts'
 import { historyRoutes } from './handlers/history.ts'
 import { invokeRoutes } from './handlers/invoke.ts'
@@ -51,18 +53,24 @@ export class ControlServer implements Service {
   readonly #routes: readonly Route[]
   readonly #listener: HttpListener
   readonly #newUuid: () => string
+  readonly #background: BackgroundCalls | undefined
 
   constructor(options: ControlServerOptions) {
     this.#options = options
     this.#newUuid = options.newUuid ?? randomUUID
     const service = new MappingService({ ...options, newUuid: this.#newUuid })
     const home: Home = options
+    const { invoke, clock, log } = options
+    this.#background = invoke === undefined ? undefined : new BackgroundCalls({ invoke, clock, log })
     this.#routes = [
       ...mappingRoutes(service, home),
       ...historyRoutes(service),
       ...functionRoutes(options.functions, home),
       ...tagRoutes(service, options.functions, home),
-      ...(options.invoke === undefined ? [] : invokeRoutes(options.functions, home, options.invoke))
+      ...accountRoutes(options.functions),
+      ...(invoke === undefined || this.#background === undefined
+        ? []
+        : invokeRoutes(options.functions, home, invoke, this.#background))
     ]
     this.#listener = new HttpListener({
       listen: options.listen,
@@ -85,16 +93,23 @@ export class ControlServer implements Service {
     return this.#listener.url
   }
 
+  /** What it does, for the reference page. */
+  get operations(): readonly Pick<Route, 'operation' | 'method' | 'path' | 'access'>[] {
+    return this.#routes
+  }
+
   async start(): Promise<void> {
+    this.#background?.start()
     return this.#listener.start()
   }
 
   async stop(options?: { readonly graceMs?: number }): Promise<void> {
-    return this.#listener.stop(options)
+    await this.#listener.stop(options)
+    this.#background?.stop()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    return this.#listener[Symbol.asyncDispose]()
+    return this.stop({ graceMs: 0 })
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -108,7 +123,7 @@ export class ControlServer implements Service {
     })
     let reply: Reply
     try {
-      reply = await this.#handle(request, head, route)
+      reply = await this.#handle(request, head, route, requestId)
     } catch (error) {
       reply = errorReply(error, requestId)
       if (reply.status >= 500) log.error({ err: error }, 'request failed')
@@ -121,7 +136,12 @@ export class ControlServer implements Service {
   }
 
   /** The straight line of a request. */
-  async #handle(request: IncomingMessage, head: RequestHead, match: ReturnType<typeof matchRoute>): Promise<Reply> {
+  async #handle(
+    request: IncomingMessage,
+    head: RequestHead,
+    match: ReturnType<typeof matchRoute>,
+    requestId: string
+  ): Promise<Reply> {
     const claim = this.#options.authenticator.begin(head)
     const operation = match?.route.operation ?? 'requested'
     const body = await readBody(request, match?.route.maxBodyBytes ?? defaultMaxBodyBytes, operation)
@@ -130,6 +150,7 @@ export class ControlServer implements Service {
     authorize(principal, match.route)
     return match.route.handle({
       principal,
+      requestId,
       parameters: match.parameters,
       query: decodeQuery(head.query),
       header: name => request.headersDistinct[name.toLowerCase()]?.at(-1),
@@ -147,8 +168,8 @@ export class ControlServer implements Service {
   }
 }
 
-function unknownRoute({ method, path }: RequestHead): MillraceError {
-  const operation = nameOperation(method, path)
+function unknownRoute({ method, path, query }: RequestHead): MillraceError {
+  const operation = nameOperation(method, path, query)
   return operation === undefined
     ? new MillraceError('MILL_ROUTE_UNKNOWN', [method, path])
     : new MillraceError('MILL_OPERATION_NOT_BUILT', [operation])

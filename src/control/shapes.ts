@@ -41,6 +41,18 @@ export interface TagList {
   readonly Tags: Readonly<Record<string, string>>
 }
 
+/** Answer of GetAccountSettings. */
+export interface AccountSettings {
+  readonly AccountLimit: {
+    readonly TotalCodeSize: number
+    readonly CodeSizeUnzipped: number
+    readonly CodeSizeZipped: number
+    readonly ConcurrentExecutions: number
+    readonly UnreservedConcurrentExecutions: number
+  }
+  readonly AccountUsage: { readonly TotalCodeSize: number; readonly FunctionCount: number }
+}
+
 /** One change of a mapping. `Changes` names members as the API does; `From` or `To` is absent where there was or is none. */
 export interface MappingHistoryEntry {
   /** Epoch seconds. */

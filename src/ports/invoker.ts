@@ -7,6 +7,8 @@ export interface InvokeRequest {
   readonly mapping?: string
   /** Version or alias the mapping names. */
   readonly qualifier?: string
+  /** Ask for the end of the call's log. */
+  readonly logTail?: boolean
   /** The call is ended when it fires: answer `aborted`. */
   readonly signal: AbortSignal
 }

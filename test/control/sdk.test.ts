@@ -1,6 +1,7 @@
 import {
   CreateEventSourceMappingCommand,
   DeleteEventSourceMappingCommand,
+  GetAccountSettingsCommand,
   GetEventSourceMappingCommand,
   GetFunctionCommand,
   GetFunctionConfigurationCommand,
@@ -355,7 +356,7 @@ test('Invoke hands over what the function answered, whatever that was', async ()
   ]
   const calls: unknown[] = []
   await using world = await openControlWorld({
-    invoke: async (entry, payload, qualifier) => {
+    invoke: async (entry, { payload, qualifier }) => {
       calls.push([entry.name, Buffer.from(payload).toString(), qualifier])
       return replies.shift() ?? { kind: 'throttled', message: 'busy' }
     }
@@ -404,4 +405,44 @@ test('a store that fails is a ServiceException, and the next request works', asy
       error instanceof ServiceException && error.message === 'The mapping store cannot be used: disk full'
   )
   assert.equal((await world.client.send(create())).State, 'Creating')
+})
+
+test('Invoke tells the end of the log when it is asked for', async () => {
+  await using world = await openControlWorld({
+    invoke: async (_entry, { logTail }) => ({
+      kind: 'returned',
+      payload: Buffer.from('{}'),
+      ...(logTail ? { logResult: 'bG9n' } : {})
+    })
+  })
+  const invoke = async (LogType?: 'None' | 'Tail') =>
+    (await world.client.send(new InvokeCommand({ FunctionName: 'f', LogType }))).LogResult
+  assert.deepEqual([await invoke(), await invoke('None'), await invoke('Tail')], [undefined, undefined, 'bG9n'])
+})
+
+test('Invoke as an event answers before the function has run; a dry run runs nothing', async () => {
+  const called = Promise.withResolvers<string>()
+  const release = Promise.withResolvers<InvokeReply>()
+  await using world = await openControlWorld({
+    invoke: async (_entry, { payload }) => {
+      called.resolve(Buffer.from(payload).toString())
+      return release.promise
+    }
+  })
+  const invoke = async (InvocationType: 'Event' | 'DryRun', Payload = '{"a":1}') =>
+    world.client.send(new InvokeCommand({ FunctionName: 'f', InvocationType, Payload: Buffer.from(Payload) }))
+  assert.equal((await invoke('DryRun')).StatusCode, 204)
+  const accepted = await invoke('Event')
+  assert.deepEqual([accepted.StatusCode, accepted.Payload?.byteLength ?? 0], [202, 0])
+  assert.equal(await called.promise, '{"a":1}')
+  release.resolve({ kind: 'returned', payload: Buffer.from('{}') })
+  await assert.rejects(invoke('Event', `"${'x'.repeat(1_048_575)}"`), {
+    message: 'Request must be smaller than 1048576 bytes for the InvokeFunction operation'
+  })
+})
+
+test('account settings have plausible limits and the true number of functions', async () => {
+  await using world = await openControlWorld()
+  const { AccountLimit, AccountUsage } = await world.clientOf('reader').send(new GetAccountSettingsCommand({}))
+  assert.deepEqual([AccountLimit?.ConcurrentExecutions, AccountUsage], [1000, { TotalCodeSize: 0, FunctionCount: 3 }])
 })

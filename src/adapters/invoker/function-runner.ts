@@ -6,10 +6,17 @@ import { withQualifier } from '../../core/mapping/function-name.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import type { HostedCall } from './hosted-call.ts'
+import type { LogTail } from './log-tail.ts'
 import { environmentOf, type LocalFunction, type LocalFunctionHome } from './local-function.ts'
 import type { OrphanGuard } from './orphan-guard.ts'
 import { logOutput } from './output-log.ts'
-import { RuntimeProcess, type RuntimeOwner, type RuntimeProgram, type StartFailure } from './runtime-process.ts'
+import {
+  RuntimeProcess,
+  type CallEnd,
+  type RuntimeOwner,
+  type RuntimeProgram,
+  type StartFailure
+} from './runtime-process.ts'
 
 export interface RunnerWorld {
   readonly home: LocalFunctionHome
@@ -24,6 +31,8 @@ const maxWaiting = 1_000
 const refusalMarginMs = 500
 /** For a handler of SIGTERM. */
 const terminationMs = 1_000
+/** What a call logged may still be in the pipe when its answer is here already. */
+const logPatienceMs = 25
 
 /** Same extension as ours: `.ts` from sources, `.js` as published. */
 const bootstrap = fileURLToPath(new URL(`node-bootstrap${path.extname(import.meta.url)}`, import.meta.url))
@@ -37,6 +46,8 @@ export class FunctionRunner {
   readonly #waiting: { readonly call: HostedCall; readonly stopTimer: () => void }[] = []
   readonly #processes = new Set<RuntimeProcess>()
   readonly #idle: RuntimeProcess[] = []
+  /** By request id: where the lines of a call go beside our log. */
+  readonly #tails = new Map<string, LogTail>()
   /** Processes in a row that ended without having answered anything. */
   #fruitless = 0
   #notBeforeMs = 0
@@ -136,6 +147,11 @@ export class FunctionRunner {
         this.#waiting.unshift({ call, stopTimer: () => {} })
         return this.#ended()
       }
+      if (call.logTail !== undefined) {
+        this.#tails.set(call.requestId, call.logTail)
+        call.logTail.line(`START RequestId: ${call.requestId} Version: ${call.qualifier ?? '$LATEST'}`)
+      }
+      const startedMs = this.#world.clock.monotonicMs()
       process.call({
         requestId: call.requestId,
         functionArn: withQualifier(this.#world.home.arn, call.qualifier),
@@ -143,14 +159,27 @@ export class FunctionRunner {
         event,
         timeoutMs: this.timeoutMs,
         ended: end => {
-          if (end.kind === 'returned') call.returned(end.payload)
-          // We ended it: not the function's failure.
-          else if (this.#stopping && !Buffer.isBuffer(end.error)) call.unavailable(this.#stoppingText())
-          else call.failed(end.error)
+          this.#answer(call, end, this.#world.clock.monotonicMs() - startedMs)
           this.#ended()
         }
       })
     })
+  }
+
+  #answer(call: HostedCall, end: CallEnd, tookMs: number): void {
+    if (call.logTail !== undefined && this.#tails.has(call.requestId)) {
+      this.#world.clock.after(logPatienceMs, () => {
+        this.#tails.delete(call.requestId)
+        const duration = `Duration: ${tookMs.toFixed(2)} ms`
+        call.logTail?.line(`END RequestId: ${call.requestId}\nREPORT RequestId: ${call.requestId}\t${duration}`)
+        this.#answer(call, end, tookMs)
+      })
+      return
+    }
+    if (end.kind === 'returned') call.returned(end.payload)
+    // We ended it: not the function's failure.
+    else if (this.#stopping && !Buffer.isBuffer(end.error)) call.unavailable(this.#stoppingText())
+    else call.failed(end.error)
   }
 
   #ended(): void {
@@ -197,7 +226,10 @@ export class FunctionRunner {
         const fields = { function: this.#function.name, instance }
         const owner = [...this.#processes].find(process => process.pid === child.pid)
         const sinkOf = (level: 'info' | 'warn') => ({
-          line: (text: string) => log[level]({ ...fields, requestId: owner?.requestId }, text),
+          line: (text: string) => {
+            log[level]({ ...fields, requestId: owner?.requestId }, text)
+            this.#tails.get(owner?.requestId ?? '')?.line(text)
+          },
           dropped: (bytes: number) =>
             log.warn({ ...fields, bytes }, 'output of the function was left out: too much of it')
         })

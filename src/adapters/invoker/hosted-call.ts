@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { LogTail } from './log-tail.ts'
 import type { RuntimeFault } from './local-function.ts'
 
 /** Largest event of an invocation, as Lambda's. */
@@ -13,6 +14,8 @@ export class HostedCall {
   readonly qualifier: string | undefined
   /** When the caller stops waiting (epoch ms); undefined when it did not say. */
   readonly deadlineMs: number | undefined
+  /** Given when the caller wants the end of the call's log: put into it whatever the call logs. */
+  readonly logTail: LogTail | undefined
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
   #body: Buffer[] | undefined
@@ -29,6 +32,7 @@ export class HostedCall {
     this.qualifier = textOf(headers['x-millrace-qualifier'])
     const deadlineMs = Number(textOf(headers['x-millrace-deadline-ms']))
     this.deadlineMs = deadlineMs > 0 ? deadlineMs : undefined
+    this.logTail = textOf(headers['x-amz-log-type']) === 'Tail' ? new LogTail() : undefined
     response.on('close', () => {
       if (this.#answered) return
       this.#gone = true
@@ -67,13 +71,17 @@ export class HostedCall {
   }
 
   returned(payload: Buffer): void {
-    this.#answer(200, { ...jsonHeader, 'x-amz-executed-version': '$LATEST' }, payload)
+    this.#answer(200, { ...jsonHeader, 'x-amz-executed-version': '$LATEST', ...this.#logResult() }, payload)
   }
 
   /** `error`: JSON as the runtime gave it, or a fault of ours. */
   failed(error: Buffer | RuntimeFault): void {
     const payload = Buffer.isBuffer(error) ? error : Buffer.from(JSON.stringify(error))
-    this.#answer(200, { ...jsonHeader, 'x-amz-function-error': 'Unhandled' }, payload)
+    this.#answer(200, { ...jsonHeader, 'x-amz-function-error': 'Unhandled', ...this.#logResult() }, payload)
+  }
+
+  #logResult(): Readonly<Record<string, string>> {
+    return this.logTail === undefined ? {} : { 'x-amz-log-result': this.logTail.toBase64() }
   }
 
   throttled(): void {

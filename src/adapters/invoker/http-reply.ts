@@ -21,12 +21,15 @@ export function readHttpReply({ status, headers, body }: HttpAnswer, host: strin
   if (status === 502 || status === 503 || status === 504) return { kind: 'unavailable', message: said() }
   if (status === 413) return { kind: 'too-large', message: said() }
   const functionError = first(headers['x-amz-function-error'])
-  if (functionError !== undefined) return { kind: 'function-error', ...errorOf(body, functionError), payload: body }
+  const logResult = first(headers['x-amz-log-result'])
+  const log = logResult === undefined ? {} : { logResult }
+  if (functionError !== undefined)
+    return { kind: 'function-error', ...errorOf(body, functionError), payload: body, ...log }
   if (status < 200 || status > 299) {
     return { kind: 'function-error', errorType: `Http.${status}`, errorMessage: said(), payload: body }
   }
   const executedVersion = first(headers['x-amz-executed-version'])
-  return { kind: 'returned', payload: body, ...(executedVersion === undefined ? {} : { executedVersion }) }
+  return { kind: 'returned', payload: body, ...(executedVersion === undefined ? {} : { executedVersion }), ...log }
 }
 
 /** What Lambda says of an answer beyond `maxAnswerBytes`. */

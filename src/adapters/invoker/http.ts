@@ -59,6 +59,7 @@ class HttpInvoker implements Invoker {
       headers.push('x-millrace-deadline-ms', String(Math.round(this.clock.now() + this.timeoutMs)))
       if (request.mapping !== undefined) headers.push('x-millrace-mapping', request.mapping)
       if (request.qualifier !== undefined) headers.push('x-millrace-qualifier', request.qualifier)
+      if (request.logTail === true) headers.push('x-amz-log-type', 'Tail')
       this.#pool.dispatch({ path: this.#path, method: 'POST', headers, body: event }, call)
     })
   }

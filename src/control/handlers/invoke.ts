@@ -1,20 +1,42 @@
 import { MillraceError } from '../../core/errors.ts'
+import { readOne } from '../../core/mapping/constraints.ts'
 import type { Home } from '../../core/mapping/function-name.ts'
 import type { InvokeReply } from '../../core/retry/reply.ts'
 import type { FunctionCatalog, FunctionEntry } from '../../ports/functions.ts'
+import type { BackgroundCalls } from '../background-calls.ts'
 import type { Reply } from '../reply.ts'
-import type { Call, Route } from '../router.ts'
+import type { Route } from '../router.ts'
 import { readJson } from './body.ts'
 import { functionOf } from './functions.ts'
 
-/** Runs a function once with this payload; its own failure is an answer. */
-export type Invoke = (entry: FunctionEntry, payload: Uint8Array, qualifier: string | undefined) => Promise<InvokeReply>
+export interface InvokeCall {
+  readonly payload: Uint8Array
+  readonly requestId: string
+  readonly qualifier?: string
+  /** The end of its log is wanted. */
+  readonly logTail: boolean
+}
+
+/** Runs a function once; its own failure is an answer. */
+export type Invoke = (entry: FunctionEntry, call: InvokeCall) => Promise<InvokeReply>
 
 /** AWS's limit of a synchronous payload. */
 export const maxPayloadBytes = 6_291_456
+/** And of one that waits. */
+const maxEventBytes = 1_048_576
+/** Deeper than any payload people write; shallow enough to be checked without harm. */
+const maxPayloadDepth = 1_000
+
+const invocationTypeShape = { type: 'string', values: ['Event', 'RequestResponse', 'DryRun'] } as const
+const logTypeShape = { type: 'string', values: ['None', 'Tail'] } as const
 
 /** Invoke, for tools that try a function by hand (reference 1.12). */
-export function invokeRoutes(functions: FunctionCatalog, home: Home, invoke: Invoke): Route[] {
+export function invokeRoutes(
+  functions: FunctionCatalog,
+  home: Home,
+  invoke: Invoke,
+  background: BackgroundCalls
+): Route[] {
   return [
     {
       // IAM's name of it; the limit's error has it too.
@@ -25,25 +47,29 @@ export function invokeRoutes(functions: FunctionCatalog, home: Home, invoke: Inv
       maxBodyBytes: maxPayloadBytes,
       handle: async call => {
         const { entry, qualifier } = functionOf(call, functions, home)
-        const dryRun = isDryRun(call)
+        const type = readOne(
+          invocationTypeShape,
+          call.header('x-amz-invocation-type') ?? 'RequestResponse',
+          'InvocationType'
+        )
+        const logType = readOne(logTypeShape, call.header('x-amz-log-type') ?? 'None', 'LogType')
         // Checked, then sent as it came.
-        readJson(call.body)
-        if (dryRun) return { status: 204 }
-        const payload = call.body.byteLength === 0 ? new TextEncoder().encode('{}') : call.body
-        return toReply(await invoke(entry, payload, qualifier), entry.name, qualifier)
+        readJson(call.body, maxPayloadDepth)
+        if (type === 'DryRun') return { status: 204 }
+        const wanted: InvokeCall = {
+          payload: call.body.byteLength === 0 ? new TextEncoder().encode('{}') : call.body,
+          requestId: call.requestId,
+          logTail: logType === 'Tail' && type === 'RequestResponse',
+          ...(qualifier === undefined ? {} : { qualifier })
+        }
+        if (type === 'RequestResponse') return toReply(await invoke(entry, wanted), entry.name, qualifier)
+        if (wanted.payload.byteLength > maxEventBytes)
+          throw new MillraceError('MILL_BODY_TOO_LARGE', [maxEventBytes, 'InvokeFunction'])
+        background.accept(entry, wanted)
+        return { status: 202 }
       }
     }
   ]
-}
-
-function isDryRun(call: Call): boolean {
-  const type = call.header('x-amz-invocation-type') ?? 'RequestResponse'
-  if (type === 'Event') throw new MillraceError('MILL_PARAMETER_NOT_BUILT', ['InvocationType Event'])
-  if (type !== 'RequestResponse' && type !== 'DryRun')
-    throw new MillraceError('MILL_PARAMETER_INVALID', [
-      `InvocationType must be RequestResponse or DryRun, got ${type}.`
-    ])
-  return type === 'DryRun'
 }
 
 function toReply(reply: InvokeReply, name: string, qualifier: string | undefined): Reply {
@@ -51,11 +77,11 @@ function toReply(reply: InvokeReply, name: string, qualifier: string | undefined
     case 'returned':
       return {
         status: 200,
-        headers: { 'x-amz-executed-version': reply.executedVersion ?? qualifier ?? '$LATEST' },
+        headers: { 'x-amz-executed-version': reply.executedVersion ?? qualifier ?? '$LATEST', ...logHeader(reply) },
         body: { bytes: reply.payload }
       }
     case 'function-error':
-      return functionError(reply.payload, qualifier)
+      return functionError(reply.payload, qualifier, logHeader(reply))
     case 'timed-out': {
       // To the caller a time-out is an error of the function, as AWS words it.
       const errorMessage = `Task timed out after ${(reply.afterMs / 1000).toFixed(2)} seconds`
@@ -75,8 +101,15 @@ function toReply(reply: InvokeReply, name: string, qualifier: string | undefined
   }
 }
 
-const functionError = (payload: Uint8Array, qualifier: string | undefined): Reply => ({
+const functionError = (
+  payload: Uint8Array,
+  qualifier: string | undefined,
+  log: Readonly<Record<string, string>> = {}
+): Reply => ({
   status: 200,
-  headers: { 'x-amz-function-error': 'Unhandled', 'x-amz-executed-version': qualifier ?? '$LATEST' },
+  headers: { 'x-amz-function-error': 'Unhandled', 'x-amz-executed-version': qualifier ?? '$LATEST', ...log },
   body: { bytes: payload }
 })
+
+const logHeader = ({ logResult }: { readonly logResult?: string }): Readonly<Record<string, string>> =>
+  logResult === undefined ? {} : { 'x-amz-log-result': logResult }

@@ -215,7 +215,7 @@ export function checkAccess(members: Members, { kind }: EventSource, rules: Pars
     throw invalid(
       `SourceAccessConfigurations need both VPC_SUBNET and VPC_SECURITY_GROUP or neither, got ${placed[0]}.`
     )
-  const [first] = types.filter(type => !placement.includes(type))
+  const first = types.find(type => !placement.includes(type))
   if (first !== undefined)
     throw new MillraceError('MILL_PARAMETER_NOT_BUILT', [`SourceAccessConfigurations of type ${first}`])
 }

@@ -1,11 +1,18 @@
 /** What came of one call of a function. Its own failure is an answer, not an exception. */
 export type InvokeReply =
-  | { readonly kind: 'returned'; readonly payload: Uint8Array; readonly executedVersion?: string }
+  | {
+      readonly kind: 'returned'
+      readonly payload: Uint8Array
+      readonly executedVersion?: string
+      /** The end of the call's log in base64, when it was asked for and the function's host has one. */
+      readonly logResult?: string
+    }
   | {
       readonly kind: 'function-error'
       readonly errorType: string
       readonly errorMessage: string
       readonly payload: Uint8Array
+      readonly logResult?: string
     }
   /** 429, or 503 with retry-after: nothing ran. */
   | { readonly kind: 'throttled'; readonly retryAfterMs?: number; readonly message: string }

@@ -228,3 +228,22 @@ test('an endless line is cut', async () => {
   const line = await world.log.line(({ message }) => message.startsWith('xxx'))
   assert.equal(line.message.length, 16_384)
 })
+
+test('a caller that asks for the end of the log gets what its call said, and no more than 4 KB of it', async () => {
+  await using world = await hosting([{ name: 'talking', handler: 'styles.chatting', concurrency: 1 }])
+  const tailOf = async (words: string): Promise<string> => {
+    const reply = await world.call('talking', words, { logTail: true, requestId: 'request-1' })
+    assert.ok(reply.kind === 'returned')
+    return Buffer.from(reply.logResult ?? '', 'base64').toString()
+  }
+  const lines = (await tailOf('hello')).split('\n')
+  assert.equal(lines[0], 'START RequestId: request-1 Version: $LATEST')
+  assert.deepEqual(lines.slice(1, 3).toSorted(), ['err hello', 'out hello'])
+  assert.equal(lines[3], 'END RequestId: request-1')
+  assert.match(lines[4] ?? '', /^REPORT RequestId: request-1\tDuration: \d+\.\d\d ms$/)
+  const long = await tailOf('x'.repeat(5_000))
+  assert.equal(long.length, 4_096)
+  assert.match(long, /^x+\n[\s\S]*REPORT/)
+  const silent = await world.call('talking', 'unasked')
+  assert.ok(silent.kind === 'returned' && silent.logResult === undefined)
+})
