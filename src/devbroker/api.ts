@@ -1,5 +1,5 @@
 import { errorCodes, KafkaError } from './error-codes.ts'
-import type { BrokerState } from './broker-state.ts'
+import type { BrokerState, GroupProtocolName } from './broker-state.ts'
 import type { Reading, WireType, Writing } from './wire-schema.ts'
 
 /** What a handler knows of a request beside its body. */
@@ -22,6 +22,8 @@ export interface ApiDefinition<Request extends WireType<unknown>, Response exten
   readonly versions: readonly [min: number, max: number]
   /** First version in the flexible encoding; Infinity if there is none. */
   readonly flexibleFrom: number
+  /** Set where only members of groups of one protocol need it. */
+  readonly groupProtocol?: GroupProtocolName
   readonly request: Request
   readonly response: Response
   /** `undefined` for no answer at all. */
@@ -37,6 +39,7 @@ export interface Api {
   readonly name: string
   readonly versions: readonly [min: number, max: number]
   readonly flexibleFrom: number
+  readonly groupProtocol?: GroupProtocolName
   readonly request: WireType<unknown>
   readonly response: WireType<unknown>
   handle(request: unknown, context: RequestContext): unknown

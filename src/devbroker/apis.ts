@@ -2,6 +2,7 @@ import type { Api } from './api.ts'
 import { apiVersions } from './handlers/api-versions.ts'
 import { describeCluster, describeLogDirs, listPartitionReassignments, saslHandshake } from './handlers/cluster.ts'
 import { alterConfigs, describeConfigs, incrementalAlterConfigs } from './handlers/configs.ts'
+import { consumerGroupDescribe, consumerGroupHeartbeat } from './handlers/consumer-groups.ts'
 import { fetch } from './handlers/fetch.ts'
 import { deleteGroups, describeGroups, listGroups } from './handlers/group-admin.ts'
 import { findCoordinator, heartbeat, joinGroup, leaveGroup, syncGroup } from './handlers/group-membership.ts'
@@ -40,7 +41,9 @@ const all: readonly Api[] = [
   incrementalAlterConfigs,
   listPartitionReassignments,
   offsetDelete,
-  describeCluster
+  describeCluster,
+  consumerGroupHeartbeat,
+  consumerGroupDescribe
 ]
 
 /** Every request this broker understands, by its key. */

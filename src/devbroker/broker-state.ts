@@ -1,16 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import { Groups } from './groups.ts'
+import type { GroupsOptions } from './groups.ts'
 import { Topics } from './topics.ts'
 import type { Topic } from './topics.ts'
 
 /** The broker's id in its cluster of one. */
 export const nodeId = 1
 
+export type GroupProtocolName = 'classic' | 'consumer'
+
 export interface BrokerStateOptions {
   readonly maxBytes: number
   readonly autoCreateTopics: boolean
   readonly defaultPartitions: number
-  readonly groupInitialRebalanceDelayMs: number
+  readonly groups: GroupsOptions
+  /** The protocols by which clients may form groups. */
+  readonly groupProtocols: ReadonlySet<GroupProtocolName>
   readonly now: () => number
 }
 
@@ -25,11 +30,16 @@ export class BrokerState {
   constructor(options: BrokerStateOptions) {
     this.options = options
     this.topics = new Topics(options.maxBytes)
-    this.groups = new Groups(options.groupInitialRebalanceDelayMs)
+    this.groups = new Groups(options.groups, this.topics)
   }
 
   now(): number {
     return this.options.now()
+  }
+
+  /** Whether clients may use this request: those of a group protocol that is switched off are as if unknown. */
+  offers({ groupProtocol }: { readonly groupProtocol?: GroupProtocolName }): boolean {
+    return groupProtocol === undefined || this.options.groupProtocols.has(groupProtocol)
   }
 
   nextProducerId(): number {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { BrokerState } from './broker-state.ts'
+import type { GroupProtocolName } from './broker-state.ts'
 import { Connection } from './connection.ts'
 import { Faults } from './faults.ts'
 import type { Fault } from './faults.ts'
@@ -25,6 +26,12 @@ export interface EmbeddedBrokerOptions {
   readonly defaultPartitions?: number
   /** How long an empty group waits for more members than the first. Default 0. */
   readonly groupInitialRebalanceDelayMs?: number
+  /** The protocols by which clients may form groups: the classic one, and `consumer` of KIP-848. Default both. */
+  readonly groupProtocols?: readonly GroupProtocolName[]
+  /** How often members of a `consumer` group are asked to be heard. Default 1000; Kafka's is 5000. */
+  readonly consumerHeartbeatIntervalMs?: number
+  /** A member of a `consumer` group that is not heard for this long is sent away. Default 45,000, as Kafka's. */
+  readonly consumerSessionTimeoutMs?: number
   /** Dates records without a timestamp, LogAppendTime and retention.ms. Sessions and long polls run on real time. */
   readonly clock?: { now(): number }
   readonly log?: (line: string) => void
@@ -55,7 +62,14 @@ export class EmbeddedBroker implements AsyncDisposable {
       maxBytes: options.maxBytes ?? 512 * 1024 * 1024,
       autoCreateTopics: options.autoCreateTopics ?? false,
       defaultPartitions: options.defaultPartitions ?? 1,
-      groupInitialRebalanceDelayMs: options.groupInitialRebalanceDelayMs ?? 0,
+      groupProtocols: new Set(options.groupProtocols ?? ['classic', 'consumer']),
+      groups: {
+        initialDelayMs: options.groupInitialRebalanceDelayMs ?? 0,
+        consumer: {
+          sessionTimeoutMs: options.consumerSessionTimeoutMs ?? 45_000,
+          heartbeatIntervalMs: options.consumerHeartbeatIntervalMs ?? 1000
+        }
+      },
       now: () => clock.now()
     })
     this.#responder = new Responder(this.#state, this.#faults, log)

@@ -34,6 +34,7 @@ const superseded = errorCodes.REBALANCE_IN_PROGRESS
 
 /** A consumer group of the classic protocol, as Kafka's coordinator runs it. Its timers are real time. */
 export class Group {
+  readonly type = 'classic'
   readonly #initialDelayMs: number
   readonly #members = new Map<string, GroupMember>()
   /** Ids given out with MEMBER_ID_REQUIRED that have not come back yet. */
@@ -122,6 +123,11 @@ export class Group {
     if (error !== errorCodes.NONE) return error
     this.#touch(this.#members.get(claim.memberId)!)
     return this.#state === 'CompletingRebalance' ? errorCodes.REBALANCE_IN_PROGRESS : errorCodes.NONE
+  }
+
+  /** Reading offsets needs no membership: no error. */
+  checkFetch(): number {
+    return errorCodes.NONE
   }
 
   /** Sends everybody away, as a coordinator that goes down does; the generation stays. */

@@ -59,7 +59,8 @@ export class Responder {
     const header = { key: reader.int16(), version: reader.int16(), correlationId: reader.int32() }
     const api = apis.get(header.key)
     const [min, max] = api?.versions ?? [0, -1]
-    if (api === undefined || header.version < min || header.version > max) return this.#unsupported(api, header, caller)
+    const isOffered = api !== undefined && this.#broker.offers(api)
+    if (!isOffered || header.version < min || header.version > max) return this.#unsupported(api, header, caller)
     // Even in flexible headers the client id is in the classic encoding, so that brokers can read it in any version.
     const clientId = nullableString.read(reader, classic) ?? ''
     const flexible = header.version >= api.flexibleFrom

@@ -19,11 +19,11 @@ async function setup(t: TestContext) {
   const producer = new Producer({ ...base, idempotent: true, serializers: stringSerializers })
   const admin = new Admin(base)
   open.defer(async () => void (await Promise.all([producer.close(), admin.close()])))
-  const join = async (overrides: Partial<Text> = {}) => {
+  const join = async (overrides: Partial<Text> = {}, mode: 'earliest' | 'committed' = 'earliest') => {
     const options: Text = { ...base, groupId: 'readers', deserializers: stringDeserializers, ...overrides }
     const consumer = new Consumer<string, string, string, string>(options)
     open.defer(() => consumer.close(true).catch(() => undefined))
-    const stream = await consumer.consume({ topics: ['orders'], mode: 'earliest', maxWaitTime: 200 })
+    const stream = await consumer.consume({ topics: ['orders'], mode, maxWaitTime: 200 })
     const read: Message<string, string, string, string>[] = []
     stream.on('data', message => read.push(message))
     return { consumer, stream, read }
@@ -77,6 +77,39 @@ suite('@platformatic/kafka', () => {
     await eventually(isRead, { describe: () => `${all().size} of 40 records, ${second.read.length} by the second` })
     const taken = new Set(second.read.map(({ partition }) => partition))
     assert.deepEqual(taken, new Set(second.consumer.assignments?.[0]?.partitions))
+  })
+
+  test('members of the protocol consumer share the partitions, and read on from what they committed', async t => {
+    const { broker, producer, join } = await setup(t)
+    broker.createTopic('orders', { partitions: 4 })
+    const spoken = { groupProtocol: 'consumer', autocommit: true } as const
+    const first = await join(spoken)
+    const second = await join(spoken)
+    const shares = () => [first, second].map(({ consumer }) => consumer.assignments?.[0]?.partitions.length)
+    const isShared = () => shares().every(share => share === 2) && broker.groupState('readers')?.state === 'Stable'
+    await eventually(isShared, { describe: () => `shares of 2 and 2, not ${JSON.stringify(shares())}` })
+    const send = (from: number) =>
+      producer.send({
+        messages: Array.from({ length: 40 }, (_one, i) => ({
+          topic: 'orders',
+          partition: i % 4,
+          value: `v${from + i}`
+        }))
+      })
+    await send(0)
+    const read = (...members: (typeof first)[]) => new Set(members.flatMap(each => each.read.map(({ value }) => value)))
+    const isRead = () => read(first, second).size === 40
+    await eventually(isRead, { describe: () => `${read(first, second).size} of 40 records` })
+    for (const { consumer } of [first, second]) await consumer.close(true)
+    await eventually(() => broker.groupState('readers')?.state === 'Empty', { describe: () => 'all have left' })
+    assert.deepEqual(
+      [0, 1, 2, 3].map(partition => broker.committed('readers', 'orders', partition)?.offset),
+      [10, 10, 10, 10]
+    )
+    await send(40)
+    const third = await join({ ...spoken, groupInstanceId: 'static' }, 'committed')
+    await eventually(() => third.read.length >= 40, { describe: () => `${third.read.length} of 40 records` })
+    assert.deepEqual(read(third), new Set(Array.from({ length: 40 }, (_one, i) => `v${40 + i}`)))
   })
 
   test('an idempotent producer whose answer is lost does not store its records twice', async t => {

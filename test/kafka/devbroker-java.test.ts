@@ -65,6 +65,25 @@ await kafkaSuite('Kafka’s own tools on the embedded broker', runTool => {
     })
   }
 
+  test('the console consumer reads and commits as a member of the protocol consumer', async () => {
+    broker.createTopic('modern', { partitions: 3 })
+    await produce('modern', 200)
+    const seen: string[] = []
+    const unlisten = broker.onCommit(() => seen.push(broker.groupState('modern-readers')?.state ?? ''))
+    const from = ['--topic', 'modern', '--group', 'modern-readers', '--from-beginning', '--max-messages', '200']
+    const spoken = ['--command-property', 'group.protocol=consumer', '--timeout-ms', '15000']
+    const read = await run(`${tools}.consumer.ConsoleConsumer`, [...from, ...spoken])
+    unlisten()
+    const expected = Array.from({ length: 200 }, (_one, i) => `value${i}`)
+    assert.deepEqual(read.trim().split('\n').sort(), expected.sort())
+    const offsets = [0, 1, 2].map(partition => broker.committed('modern-readers', 'modern', partition)?.offset)
+    const ends = [0, 1, 2].map(partition => broker.endOffset('modern', partition))
+    assert.deepEqual(offsets, ends)
+    assert.ok(seen.includes('Stable'), 'it committed as a member')
+    assert.match(await groups('--list', '--type'), /modern-readers\s+Consumer/i)
+    assert.match(await groups('--describe', '--group', 'modern-readers', '--state'), /uniform\s+Empty/)
+  })
+
   test('the offset tool finds the ends of partitions, and the record with the highest time', async () => {
     broker.createTopic('ends', { partitions: 2 })
     for (const timestamp of [1_000, 3_000, 2_000]) broker.append('ends', 0, [{ value: 'x', timestamp }])

@@ -38,13 +38,15 @@ function describeTopic({ name, value, own, configType }: ShownConfig): s.Writing
 }
 
 function describeBroker({ broker }: RequestContext): s.Writing<typeof describedConfig>[] {
-  const { autoCreateTopics, defaultPartitions, groupInitialRebalanceDelayMs, maxBytes } = broker.options
+  const { autoCreateTopics, defaultPartitions, groups, maxBytes } = broker.options
   const settings: readonly (readonly [string, keyof typeof configTypes, string | number | boolean])[] = [
     ['auto.create.topics.enable', 'boolean', autoCreateTopics],
     ['broker.id', 'int', nodeId],
     ['default.replication.factor', 'int', 1],
     ['delete.topic.enable', 'boolean', true],
-    ['group.initial.rebalance.delay.ms', 'int', groupInitialRebalanceDelayMs],
+    ['group.consumer.heartbeat.interval.ms', 'int', groups.consumer.heartbeatIntervalMs],
+    ['group.consumer.session.timeout.ms', 'int', groups.consumer.sessionTimeoutMs],
+    ['group.initial.rebalance.delay.ms', 'int', groups.initialDelayMs],
     ['log.retention.bytes', 'long', maxBytes],
     ['num.partitions', 'int', defaultPartitions],
     ['offset.metadata.max.bytes', 'int', maxMetadataLength],

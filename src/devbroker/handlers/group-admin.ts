@@ -53,13 +53,13 @@ export const describeGroups = defineApi({
   response: s.struct({ throttleTimeMs: s.since(1, s.int32), groups: s.array(describedGroup) }),
   handle: ({ groups }, { broker, version }) => ({
     groups: groups.map(groupId => {
-      const group = broker.groups.get(groupId)
+      const group = broker.groups.classic(groupId)
       if (group !== undefined) return describe(groupId, group)
-      // Until version 6 an unknown group was described as a dead one (KIP-1043).
+      // Until version 6 an unknown group, or one of another protocol, was described as a dead one (KIP-1043).
       if (version < 6) return { errorCode: errorCodes.NONE, groupId, ...nobody }
       return {
         errorCode: errorCodes.GROUP_ID_NOT_FOUND,
-        errorMessage: `there is no group ${groupId}`,
+        errorMessage: `there is no classic group ${groupId}`,
         groupId,
         ...nobody
       }
@@ -93,7 +93,7 @@ export const listGroups = defineApi({
   }),
   handle({ statesFilter, typesFilter }, { broker }) {
     const all = broker.groups.all().map(([groupId, group]) => {
-      return { groupId, protocolType: group.protocolType, groupState: group.state, groupType: 'classic' }
+      return { groupId, protocolType: group.protocolType, groupState: group.state, groupType: group.type }
     })
     return {
       errorCode: errorCodes.NONE,

@@ -81,6 +81,7 @@ export const joinGroup = defineApi({
   name: 'JoinGroup',
   versions: [0, 9],
   flexibleFrom: 6,
+  groupProtocol: 'classic',
   request: s.struct({
     groupId: s.string,
     sessionTimeoutMs: s.int32,
@@ -98,7 +99,7 @@ export const joinGroup = defineApi({
     if (groupId === '') return refuse(errorCodes.INVALID_GROUP_ID)
     if (sessionTimeoutMs < 1 || sessionTimeoutMs > maxSessionTimeoutMs)
       return refuse(errorCodes.INVALID_SESSION_TIMEOUT)
-    const answer = await broker.groups.open(groupId).join({
+    const answer = await broker.groups.openClassic(groupId).join({
       ...request,
       instanceId: request.groupInstanceId,
       clientId,
@@ -129,6 +130,7 @@ export const syncGroup = defineApi({
   name: 'SyncGroup',
   versions: [0, 5],
   flexibleFrom: 4,
+  groupProtocol: 'classic',
   request: s.struct({
     groupId: s.string,
     generationId: s.int32,
@@ -142,7 +144,7 @@ export const syncGroup = defineApi({
   async handle(request, { broker }) {
     const { groupId, groupInstanceId: instanceId, generationId: generation } = request
     if (groupId === '') return toSyncResponse(refusedSync(errorCodes.INVALID_GROUP_ID))
-    const group = broker.groups.get(groupId)
+    const group = broker.groups.classic(groupId)
     if (group === undefined) return toSyncResponse(refusedSync(errorCodes.UNKNOWN_MEMBER_ID))
     return toSyncResponse(await group.sync({ ...request, instanceId, generation }))
   },
@@ -154,6 +156,7 @@ export const heartbeat = defineApi({
   name: 'Heartbeat',
   versions: [0, 4],
   flexibleFrom: 4,
+  groupProtocol: 'classic',
   request: s.struct({
     groupId: s.string,
     generationId: s.int32,
@@ -163,7 +166,7 @@ export const heartbeat = defineApi({
   response: s.struct({ throttleTimeMs: s.since(1, s.int32), errorCode: s.int16 }),
   handle({ groupId, generationId: generation, memberId, groupInstanceId: instanceId }, { broker }) {
     if (groupId === '') return { errorCode: errorCodes.INVALID_GROUP_ID }
-    const group = broker.groups.get(groupId)
+    const group = broker.groups.classic(groupId)
     return { errorCode: group?.heartbeat({ memberId, instanceId, generation }) ?? errorCodes.UNKNOWN_MEMBER_ID }
   },
   refuse: (_request, errorCode) => ({ errorCode })
@@ -174,6 +177,7 @@ export const leaveGroup = defineApi({
   name: 'LeaveGroup',
   versions: [0, 5],
   flexibleFrom: 4,
+  groupProtocol: 'classic',
   request: s.struct({
     groupId: s.string,
     memberId: s.until(2, s.string),
@@ -193,7 +197,7 @@ export const leaveGroup = defineApi({
   handle({ groupId, memberId, members }, { broker, version }) {
     if (groupId === '') return { errorCode: errorCodes.INVALID_GROUP_ID }
     const leave = (memberId: string, instanceId: string | null) =>
-      broker.groups.get(groupId)?.leave(memberId, instanceId) ?? errorCodes.UNKNOWN_MEMBER_ID
+      broker.groups.classic(groupId)?.leave(memberId, instanceId) ?? errorCodes.UNKNOWN_MEMBER_ID
     if (version < 3) return { errorCode: leave(memberId, null) }
     return {
       errorCode: errorCodes.NONE,

@@ -185,8 +185,10 @@ export const offsetFetch = defineApi({
       return { topics: lookUp(groups.offsets(request.groupId), request.topics, context), errorCode: errorCodes.NONE }
     }
     return {
-      groups: request.groups.map(({ groupId, topics }) => {
-        return { groupId, topics: lookUp(groups.offsets(groupId), topics, context), errorCode: errorCodes.NONE }
+      groups: request.groups.map(({ groupId, memberId, memberEpoch, topics }) => {
+        const errorCode = groups.get(groupId)?.checkFetch(memberId, memberEpoch) ?? errorCodes.NONE
+        if (errorCode !== errorCodes.NONE) return { groupId, topics: [], errorCode }
+        return { groupId, topics: lookUp(groups.offsets(groupId), topics, context), errorCode }
       })
     }
   },
