@@ -1,3 +1,4 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
 import { MillraceError } from '../core/errors.ts'
 import type { Clock } from '../ports/clock.ts'
 import { readSignature } from './sigv4.ts'
@@ -29,6 +30,8 @@ export interface ApiCredential {
   readonly accessKeyId: string
   readonly secretAccessKey: string
   readonly access: Access
+  /** Given: requests must carry it; otherwise any token is taken, as long as it is signed. */
+  readonly sessionToken?: string
 }
 
 const principal = (accessKeyId: string, access: Access): Principal => ({ accessKeyId, access }) as Principal
@@ -40,7 +43,8 @@ export function sigV4Authenticator(credentials: readonly ApiCredential[], clock:
     begin(head) {
       const claim = readSignature(head, key => known.get(key)?.secretAccessKey, clock.now())
       const credential = known.get(claim.accessKeyId)
-      if (credential === undefined) throw new MillraceError('MILL_AUTH_UNKNOWN_KEY')
+      if (credential === undefined || !hasToken(credential, claim.sessionToken ?? ''))
+        throw new MillraceError('MILL_AUTH_UNKNOWN_KEY')
       return {
         prove(body) {
           if (!claim.fits(body)) throw new MillraceError('MILL_AUTH_SIGNATURE')
@@ -49,6 +53,13 @@ export function sigV4Authenticator(credentials: readonly ApiCredential[], clock:
       }
     }
   }
+}
+
+/** In a time that does not tell how much of it was right. */
+function hasToken({ sessionToken }: ApiCredential, given: string): boolean {
+  if (sessionToken === undefined) return true
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+  return timingSafeEqual(digest(sessionToken), digest(given))
 }
 
 /**

@@ -16,20 +16,23 @@ export interface RequestHead {
 /** What a request says about its own signature, checked for everything that needs no body. */
 export interface SignedClaim {
   readonly accessKeyId: string
+  /** Of temporary credentials; signed like the rest. */
+  readonly sessionToken?: string
   /** True when the signature fits the request and this body. */
   fits(body: Uint8Array): boolean
 }
 
 const algorithm = 'AWS4-HMAC-SHA256'
 const service = 'lambda'
-/** How far the clocks of caller and server may differ, as at AWS. */
-const skewMs = 15 * 60_000
+/** How far the clocks of caller and server may differ, as at AWS (S3 alone allows 15). */
+const skewMs = 5 * 60_000
 const longestPresignedSeconds = 7 * 86_400
 
 /**
  * Reads the signature of a request: the Authorization header, or the query of a presigned URL. `secretOf` gives a key's
- * secret. Any region is taken, the service must be `lambda`. The body's own hash is signed, whatever
- * `x-amz-content-sha256` says. Throws the MILL_AUTH_… errors for what can be told without the body.
+ * secret. Any region is taken, the service must be `lambda`. The body's own hash is signed, never
+ * what `x-amz-content-sha256` claims: payloads that are not signed, or signed in chunks, are refused, as AWS has them for
+ * S3 alone. Throws the MILL_AUTH_… errors for what can be told without the body.
  */
 export function readSignature(
   head: RequestHead,
@@ -38,20 +41,21 @@ export function readSignature(
 ): SignedClaim {
   const headers = gather(head.headers)
   const query = decodeQuery(head.query)
-  const signature = headers.has('authorization')
-    ? fromHeader(headers)
-    : query.some(([name]) => name === 'X-Amz-Signature' || name === 'X-Amz-Algorithm')
-      ? fromQuery(query)
-      : undefined
-  if (signature === undefined) throw new MillraceError('MILL_AUTH_MISSING')
+  const isPresigned = query.some(([name]) => name === 'X-Amz-Signature' || name === 'X-Amz-Algorithm')
+  if (isPresigned && headers.has('authorization'))
+    throw incomplete('A request is signed in its Authorization header or in its query, not in both.')
+  if (!isPresigned && !headers.has('authorization')) throw new MillraceError('MILL_AUTH_MISSING')
+  const signature = isPresigned ? fromQuery(query) : fromHeader(headers)
   const scope = readScope(signature)
   checkSigned(signature, headers)
+  checkPayload(headers, query)
   const secret = secretOf(scope.accessKeyId)
   if (secret === undefined) throw new MillraceError('MILL_AUTH_UNKNOWN_KEY')
   checkTime(signature, scope, nowMs)
   const key = signingKey(secret, scope)
   return {
     accessKeyId: scope.accessKeyId,
+    ...(signature.sessionToken === undefined ? {} : { sessionToken: signature.sessionToken }),
     fits: body => {
       const canonical = canonicalRequest(head, headers, query, signature, body)
       const toSign = [algorithm, signature.date, scope.text, sha256(canonical)].join('\n')
@@ -69,6 +73,7 @@ interface Signature {
   readonly date: string
   /** Presigned: how long after `date` it holds; absent for a signed header. */
   readonly expiresSeconds?: number
+  readonly sessionToken?: string
 }
 
 interface Scope {
@@ -87,21 +92,37 @@ function fromHeader(headers: ReadonlyMap<string, string>): Signature {
   const parts = new Map<string, string>()
   for (const part of text.slice(algorithm.length + 1).split(',')) {
     const at = part.indexOf('=')
-    parts.set(part.slice(0, at).trim(), part.slice(at + 1).trim())
+    parts.set(trimmed(part.slice(0, at)), trimmed(part.slice(at + 1)))
   }
   const wanted = (name: string): string => {
     const value = parts.get(name)
     if (value === undefined || value === '') throw incomplete(`Authorization header requires '${name}' parameter.`)
     return value
   }
-  const date = headers.get('x-amz-date')
-  if (date === undefined) throw incomplete("Authorization header requires existence of the 'X-Amz-Date' header.")
+  const credential = wanted('Credential')
+  const signedHeaders = wanted('SignedHeaders').split(';')
+  const sessionToken = headers.get('x-amz-security-token')
   return {
-    credential: wanted('Credential'),
-    signedHeaders: wanted('SignedHeaders').split(';'),
+    credential,
+    signedHeaders,
     signature: wanted('Signature'),
-    date
+    date: headers.get('x-amz-date') ?? dateOf(headers, signedHeaders),
+    ...(sessionToken === undefined ? {} : { sessionToken })
   }
+}
+
+/** For those that cannot set a header of AWS's own: the plain Date, which must be signed as well. */
+function dateOf(headers: ReadonlyMap<string, string>, signedHeaders: readonly string[]): string {
+  const date = headers.get('date')
+  if (date === undefined)
+    throw incomplete("Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+  if (!signedHeaders.includes('date'))
+    throw incomplete("'Date' must be a 'SignedHeader' in the AWS Authorization when there is no 'X-Amz-Date'.")
+  if (/^\d{8}T\d{6}Z$/.test(date)) return date
+  // The one form of RFC 9110 that is still written; Date.parse alone would take many more.
+  const ms = /^[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT$/.test(date) ? Date.parse(date) : NaN
+  if (Number.isNaN(ms)) throw incomplete(`Date must be written as in 'Sat, 21 Nov 2026 11:52:17 GMT', got ${date}.`)
+  return basicTime(ms)
 }
 
 function fromQuery(query: readonly (readonly [string, string])[]): Signature {
@@ -115,7 +136,9 @@ function fromQuery(query: readonly (readonly [string, string])[]): Signature {
   const expiresSeconds = Number(wanted('X-Amz-Expires'))
   if (!Number.isInteger(expiresSeconds) || expiresSeconds < 1 || expiresSeconds > longestPresignedSeconds)
     throw incomplete(`X-Amz-Expires must be 1 to ${longestPresignedSeconds} seconds.`)
+  const sessionToken = query.find(([key]) => key === 'X-Amz-Security-Token')?.[1]
   return {
+    ...(sessionToken === undefined ? {} : { sessionToken }),
     credential: wanted('X-Amz-Credential'),
     signedHeaders: wanted('X-Amz-SignedHeaders').split(';'),
     signature: wanted('X-Amz-Signature'),
@@ -146,6 +169,21 @@ function checkSigned({ signedHeaders }: Signature, headers: ReadonlyMap<string, 
       throw incomplete(`'${name}' must be a 'SignedHeader' in the AWS Authorization.`)
 }
 
+/** What claims not to have its payload signed, or to have it signed in pieces. */
+function checkPayload(
+  headers: ReadonlyMap<string, string>,
+  query: readonly (readonly [name: string, value: string])[]
+): void {
+  const inQuery = query.find(([name]) => name === 'X-Amz-Content-Sha256')?.[1]
+  for (const claimed of [headers.get('x-amz-content-sha256'), inQuery])
+    if (claimed !== undefined && !/^[0-9a-f]{64}$/.test(claimed))
+      throw new MillraceError('MILL_AUTH_PAYLOAD', [claimed])
+  for (const name of ['trailer', 'x-amz-trailer'])
+    if (headers.has(name)) throw new MillraceError('MILL_AUTH_PAYLOAD', [`the header ${name}`])
+  if (headers.get('content-encoding')?.includes('aws-chunked') === true)
+    throw new MillraceError('MILL_AUTH_PAYLOAD', ['the content encoding aws-chunked'])
+}
+
 function checkTime({ date, expiresSeconds }: Signature, { day }: Scope, nowMs: number): void {
   const at = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(date)
   const [year, month, dayOfMonth, hour, minute, second] = at?.slice(1) ?? []
@@ -158,7 +196,7 @@ function checkTime({ date, expiresSeconds }: Signature, { day }: Scope, nowMs: n
     throw expired(`${date} is now earlier than ${basicTime(nowMs - (untilMs - signedMs))} (server time ${nowText}).`)
   if (nowMs < signedMs - skewMs)
     throw mismatch(
-      `Signature not yet current: ${date} is still later than ${basicTime(nowMs + skewMs)} (server time ${nowText} + 15 min.)`
+      `Signature not yet current: ${date} is still later than ${basicTime(nowMs + skewMs)} (server time ${nowText} + 5 min.)`
     )
 }
 
@@ -168,14 +206,15 @@ function canonicalRequest(
   head: RequestHead,
   headers: ReadonlyMap<string, string>,
   query: readonly (readonly [string, string])[],
-  { signedHeaders }: Signature,
+  signature: Signature,
   body: Uint8Array
 ): string {
+  const { signedHeaders } = signature
   const lines = signedHeaders.map(name => `${name}:${headers.get(name) ?? ''}\n`)
   return [
     head.method,
     canonicalPath(head.path),
-    canonicalQuery(query),
+    canonicalQuery(signature, query),
     lines.join(''),
     signedHeaders.join(';'),
     sha256(body)
@@ -193,9 +232,9 @@ function canonicalPath(path: string): string {
   return `/${segments.join('/')}${tail}`
 }
 
-function canonicalQuery(query: readonly (readonly [string, string])[]): string {
+function canonicalQuery({ expiresSeconds }: Signature, query: readonly (readonly [string, string])[]): string {
   return query
-    .filter(([name]) => name !== 'X-Amz-Signature')
+    .filter(([name]) => expiresSeconds === undefined || name !== 'X-Amz-Signature')
     .map(([name, value]) => [escape(name), escape(value)] as const)
     .sort(([a, x], [b, y]) => compare(a, b) || compare(x, y))
     .map(([name, value]) => `${name}=${value}`)
@@ -208,12 +247,15 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
 const escape = (text: string): string =>
   encodeURIComponent(text).replaceAll(/[!'()*]/g, char => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)
 
+/** HTTP's white space only: to String.trim a no-break space is one too, and then two requests had one signature. */
+const trimmed = (text: string): string => text.replaceAll(/^[ \t]+|[ \t]+$/g, '')
+
 /** Names in lower case; values trimmed, runs of spaces as one, duplicates joined by a comma. */
 function gather(headers: RequestHead['headers']): Map<string, string> {
   const gathered = new Map<string, string>()
   for (const [name, raw] of headers) {
     const key = name.toLowerCase()
-    const value = raw.trim().replaceAll(/\s+/g, ' ')
+    const value = trimmed(raw.replaceAll(/[ \t]+/g, ' '))
     const before = gathered.get(key)
     gathered.set(key, before === undefined ? value : `${before},${value}`)
   }

@@ -116,6 +116,11 @@ const registry = {
     message: 'Missing Authentication Token'
   },
   MILL_AUTH_INCOMPLETE: { status: 403, aws: 'IncompleteSignatureException', message: '%s' },
+  MILL_AUTH_PAYLOAD: {
+    status: 403,
+    aws: 'InvalidSignatureException',
+    message: 'The whole body must be signed with its SHA-256, got %s: unsigned and chunked payloads are not supported.'
+  },
   MILL_AUTH_UNKNOWN_KEY: {
     status: 403,
     aws: 'UnrecognizedClientException',
@@ -135,6 +140,11 @@ const registry = {
     message: 'Access key %s has %s access and may not perform lambda:%s.'
   },
   MILL_STORE_UNAVAILABLE: { status: 503, aws: 'ServiceException', message: 'The mapping store cannot be used: %s' },
+  MILL_STORE_FULL: {
+    status: 503,
+    aws: 'ServiceException',
+    message: 'The disk of the mapping store is full (%s): make room on it. Nothing of this change was kept.'
+  },
   MILL_INTERNAL: { status: 500, aws: 'ServiceException', message: 'An internal error occurred. See the log entry %s.' },
 
   MILL_CONFIG_FILE_MISSING: { status: 0, aws: '', message: 'Configuration file %s does not exist.' },
