@@ -1,6 +1,7 @@
 import {
   clusterFields,
   credentialFields,
+  credentialVariables,
   functionFields,
   type Field,
   type Fields
@@ -21,7 +22,8 @@ export function configurationPage(): string {
     table(['key', 'value', 'default', 'environment', 'flag', 'meaning'], optionKeys.map(optionRow)),
     '## `credentials`',
     'Who may call the API: a list, each entry with these fields. Where there is none, `serve` makes a key and keeps it in ' +
-      '`credentials.json` in `dataDir`.',
+      '`credentials.json` in `dataDir`. One more key may come from the environment: ' +
+      `${Object.values(credentialVariables).map(code).join(', ')}; it stands in place of the one with its id.`,
     fieldTable(credentialFields),
     '## `functions`',
     'Names with functions. Which of these fields is there says what kind of function it is.',

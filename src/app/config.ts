@@ -2,16 +2,18 @@ import { availableParallelism } from 'node:os'
 import { resolve } from 'node:path'
 import { readConfigFile, type ConfigFile } from './config/file.ts'
 import { nearest } from './config/nearest.ts'
+import { credentialVariables } from './config/fields.ts'
 import { optionKeys, options, type OptionKey } from './config/options.ts'
 import {
   readClusters,
   readCredentials,
+  readEnvironmentCredential,
   readFunctions,
   refuseSecrets,
   refuseUnknownKeys,
   sectionKeys
 } from './config/sections.ts'
-import { logLevels, type Config, type LogLevel } from './config/shape.ts'
+import { logLevels, type Config, type Credential, type LogLevel } from './config/shape.ts'
 import type { Given, Source } from './config/source.ts'
 import { addressText, readValue, record, valueError } from './config/value.ts'
 
@@ -43,6 +45,8 @@ export interface LoadedConfig {
   readonly given: Readonly<Record<OptionKey, Given>>
   /** Name of the file that was read. */
   readonly file: string | undefined
+  /** One of the credentials is the environment's. */
+  readonly fromEnvironment: boolean
   /** Worth telling the user; nothing that stops. */
   readonly warnings: readonly string[]
 }
@@ -56,7 +60,13 @@ export async function loadConfig(inputs: ConfigInputs): Promise<LoadedConfig> {
   const file = await readConfigFile(inputs.cwd, named)
   if (file) refuseUnknownKeys(file, [], Object.keys(file.content), [...optionKeys, ...sectionKeys])
   const given = Object.fromEntries(optionKeys.map(key => [key, strongest(key, inputs, file)])) as LoadedConfig['given']
-  return { config: assemble(inputs.cwd, given, file), given, file: file?.name, warnings: misspelt(inputs.env) }
+  return {
+    config: assemble(inputs, given, file),
+    given,
+    file: file?.name,
+    fromEnvironment: readEnvironmentCredential(inputs.env) !== undefined,
+    warnings: misspelt(inputs.env)
+  }
 }
 
 /** The value of an option that counts. */
@@ -75,7 +85,7 @@ function strongest(key: OptionKey, inputs: ConfigInputs, file: ConfigFile | unde
   return { name: key, value: otherwise, source: { kind: 'default' } }
 }
 
-function assemble(cwd: string, given: LoadedConfig['given'], file: ConfigFile | undefined): Config {
+function assemble({ cwd, env }: ConfigInputs, given: LoadedConfig['given'], file: ConfigFile | undefined): Config {
   const read = <K extends OptionKey>(key: K) => readValue<(typeof options)[K]['type']>(options[key].type, given[key])
   const baseDir = file?.directory ?? cwd
   const workers = read('workers')
@@ -91,7 +101,7 @@ function assemble(cwd: string, given: LoadedConfig['given'], file: ConfigFile | 
     strictAws: read('strictAws'),
     memoryBudgetMiB: read('memoryBudgetMiB'),
     workers: workers === 'auto' ? availableParallelism() : workers,
-    credentials: file ? readCredentials(file) : [],
+    credentials: mergeCredentials(file ? readCredentials(file) : [], readEnvironmentCredential(env)),
     functions: file ? readFunctions(file) : record([]),
     clusters: file ? readClusters(file) : record([]),
     logLevel: logLevels.find((level): level is LogLevel => level === logLevel) ?? 'info',
@@ -101,6 +111,10 @@ function assemble(cwd: string, given: LoadedConfig['given'], file: ConfigFile | 
   refuseSameAddress(config, given)
   return config
 }
+
+/** The environment over the file: its key takes the place of the one with its id. */
+const mergeCredentials = (written: readonly Credential[], own: Credential | undefined): readonly Credential[] =>
+  own === undefined ? written : [...written.filter(({ accessKeyId }) => accessKeyId !== own.accessKeyId), own]
 
 /** A path in a file starts from that file, any other from where the user stands. */
 const startOfPath = (source: Source, cwd: string, baseDir: string): string => (source.kind === 'file' ? baseDir : cwd)
@@ -115,7 +129,11 @@ function refuseSameAddress({ listen, adminListen }: Config, given: LoadedConfig[
 
 /** A misspelt variable would be ignored without a word; a MILLRACE_ variable that resembles nothing is somebody else's. */
 function misspelt(env: ConfigInputs['env']): string[] {
-  const read: string[] = ['MILLRACE_CONFIG', ...optionKeys.flatMap(key => options[key].env)]
+  const read: string[] = [
+    'MILLRACE_CONFIG',
+    ...Object.values(credentialVariables),
+    ...optionKeys.flatMap(key => options[key].env)
+  ]
   const known = read.filter(name => name.startsWith('MILLRACE_'))
   return Object.keys(env)
     .filter(name => name.startsWith('MILLRACE_') && !known.includes(name))

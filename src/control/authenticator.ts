@@ -55,10 +55,11 @@ export function sigV4Authenticator(credentials: readonly ApiCredential[], clock:
   }
 }
 
+const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
+
 /** In a time that does not tell how much of it was right. */
 function hasToken({ sessionToken }: ApiCredential, given: string): boolean {
   if (sessionToken === undefined) return true
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
   return timingSafeEqual(digest(sessionToken), digest(given))
 }
 

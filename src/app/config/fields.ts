@@ -23,13 +23,32 @@ export const credentialFields = {
     required: true,
     doc: 'What a client calls aws_access_key_id.'
   },
-  secretAccessKey: { type: { kind: 'secret' }, required: true, doc: 'What a client calls aws_secret_access_key.' },
+  secretAccessKey: {
+    type: { kind: 'secret' },
+    doc: 'What a client calls aws_secret_access_key. This or secretAccessKeyFile must be there.'
+  },
+  secretAccessKeyFile: {
+    type: { kind: 'path' },
+    doc: 'A file that holds the secret instead, as secrets are mounted in containers. Relative to this file.'
+  },
+  sessionToken: {
+    type: { kind: 'secret' },
+    doc: 'When given, requests must carry it as aws_session_token. Otherwise any token is taken.'
+  },
   access: {
     type: { kind: 'choice', values: ['read', 'write'] },
     default: 'write',
     doc: 'read: Get and List; write: everything.'
   }
 } as const satisfies Fields
+
+/** One access key may come from the environment; it stands beside those of the file, or in place of the one with its id. */
+export const credentialVariables = {
+  accessKeyId: 'MILLRACE_ACCESS_KEY_ID',
+  secretAccessKey: 'MILLRACE_SECRET_ACCESS_KEY',
+  sessionToken: 'MILLRACE_SESSION_TOKEN',
+  access: 'MILLRACE_ACCESS'
+} as const satisfies { readonly [K in keyof typeof credentialFields]?: string }
 
 /** By the field that says which kind a function is. */
 export const functionFields = {

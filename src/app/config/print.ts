@@ -36,13 +36,19 @@ function optionRows({ config, given }: LoadedConfig): Row[] {
   })
 }
 
-function sectionRows({ config, file }: LoadedConfig): Row[] {
+function sectionRows({ config, file, fromEnvironment }: LoadedConfig): Row[] {
   const from = (entries: number) => (entries === 0 || file === undefined ? 'default' : file)
   return [
     {
       key: 'credentials',
-      value: config.credentials.map(credential => ({ ...credential, secretAccessKey: masked })),
-      from: from(config.credentials.length)
+      value: config.credentials.map(({ sessionToken, ...credential }) => ({
+        ...credential,
+        secretAccessKey: masked,
+        ...(sessionToken === undefined ? {} : { sessionToken: masked })
+      })),
+      from: fromEnvironment
+        ? [...(file !== undefined && config.credentials.length > 1 ? [file] : []), 'environment'].join(', ')
+        : from(config.credentials.length)
     },
     {
       key: 'functions',

@@ -41,6 +41,8 @@ export interface Credential {
   readonly accessKeyId: string
   readonly secretAccessKey: string
   readonly access: 'read' | 'write'
+  /** Requests must carry it; absent: any token is taken. */
+  readonly sessionToken?: string
 }
 
 export type FunctionConfig = HttpFunctionConfig | HandlerFunctionConfig

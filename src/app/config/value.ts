@@ -155,7 +155,15 @@ const readers: Readers = {
   },
   secret(given, type) {
     if (typeof given.value === 'string' && given.value !== '') return given.value
-    throw valueError(given, wantedText(type), given.value === '' ? 'an empty one' : `a ${typeof given.value}`)
+    throw valueError(
+      given,
+      wantedText(type),
+      given.value === ''
+        ? 'an empty one'
+        : given.value === undefined || given.value === null
+          ? 'nothing'
+          : `a ${typeof given.value}`
+    )
   },
   url(given, type) {
     const url = typeof given.value === 'string' ? URL.parse(given.value) : null
