@@ -37,6 +37,10 @@ const migrations: readonly string[] = [
      by_fleet INTEGER NOT NULL,
      changes TEXT NOT NULL
    ) STRICT;
+   -- A filtered listing goes on after a place in the order of creation.
+   CREATE INDEX mappings_function_seq ON mappings (function_arn, seq);
+   CREATE INDEX mappings_source_seq ON mappings (event_source_arn, seq);
+   DROP INDEX mappings_source;
    CREATE INDEX history_mapping ON history (uuid, seq);
    CREATE INDEX history_kept ON history (uuid, by_fleet, seq);
    CREATE INDEX history_time ON history (at_ms);`

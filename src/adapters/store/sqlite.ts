@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import type { StatementSync } from 'node:sqlite'
 import { MillraceError } from '../../core/errors.ts'
 import { conflictOf } from '../../core/mapping/conflict.ts'
 import type { Author } from '../../core/mapping/history.ts'
@@ -44,6 +45,7 @@ export function openSqliteStore(file: string, options: SqliteStoreOptions = {}):
 const sqliteBusy = 5
 const sqliteLocked = 6
 const sqliteCorrupt = 11
+const sqliteFull = 13
 const sqliteNotADatabase = 26
 
 function openError(error: unknown, file: string, directory: string): unknown {
@@ -59,6 +61,24 @@ function openError(error: unknown, file: string, directory: string): unknown {
       return new MillraceError('MILL_STORE_DAMAGED', [file, message], cause)
     default:
       return new MillraceError('MILL_DATA_DIR', [directory, message], cause)
+  }
+}
+
+function useError(error: unknown): MillraceError {
+  const message = error instanceof Error ? error.message : String(error)
+  const cause = { cause: error }
+  switch (resultCode(error)) {
+    case sqliteFull:
+      return new MillraceError('MILL_STORE_FULL', [message], cause)
+    case sqliteCorrupt:
+    case sqliteNotADatabase:
+      return new MillraceError(
+        'MILL_STORE_UNAVAILABLE',
+        [`it is damaged (${message}): stop Millrace and start it again, which says what to do`],
+        cause
+      )
+    default:
+      return new MillraceError('MILL_STORE_UNAVAILABLE', [message], cause)
   }
 }
 
@@ -84,14 +104,15 @@ const columns =
   'seq, uuid, version, spec_version, spec, state, state_transition_reason, last_processing_result, last_modified_ms'
 
 function statements(database: DatabaseSync) {
+  const listing = (condition: string): StatementSync =>
+    database.prepare(`SELECT ${columns} FROM mappings WHERE seq > :after ${condition} ORDER BY seq LIMIT :limit`)
   return {
     get: database.prepare(`SELECT ${columns} FROM mappings WHERE uuid = ?`),
-    list: database.prepare(
-      `SELECT ${columns} FROM mappings
-       WHERE seq > :after AND (:functionArn IS NULL OR function_arn = :functionArn)
-         AND (:eventSourceArn IS NULL OR event_source_arn = :eventSourceArn)
-       ORDER BY seq LIMIT :limit`
-    ),
+    // One statement a combination: with "… IS NULL OR …" SQLite would read every mapping.
+    listAll: listing(''),
+    listByFunction: listing('AND function_arn = :functionArn'),
+    listBySource: listing('AND event_source_arn = :eventSourceArn'),
+    listByBoth: listing('AND function_arn = :functionArn AND event_source_arn = :eventSourceArn'),
     rivals: database.prepare(
       `SELECT ${columns} FROM mappings
        WHERE (function_arn = :functionArn AND topic = :topic) OR consumer_group_id = :group ORDER BY seq`
@@ -143,12 +164,7 @@ class SqliteStore implements MappingStore {
     const seq = after === undefined ? 0 : readMarker(after)
     // One more than asked for tells whether there is a next page.
     return this.#use(() => {
-      const rows = this.#sql.list.all({
-        after: seq,
-        functionArn: filter.functionArn ?? null,
-        eventSourceArn: filter.eventSourceArn ?? null,
-        limit: limit + 1
-      }) as unknown as Row[]
+      const rows = this.#listing(filter).all({ after: seq, limit: limit + 1, ...filter }) as unknown as Row[]
       const page = rows.slice(0, limit)
       const last = page.at(-1)
       const mappings = page.map(mappingOf)
@@ -197,6 +213,11 @@ class SqliteStore implements MappingStore {
     if (this.#database.isOpen) this.#database.close()
   }
 
+  #listing({ functionArn, eventSourceArn }: MappingFilter): StatementSync {
+    if (functionArn !== undefined) return eventSourceArn === undefined ? this.#sql.listByFunction : this.#sql.listByBoth
+    return eventSourceArn === undefined ? this.#sql.listAll : this.#sql.listBySource
+  }
+
   #find(uuid: string): Mapping | undefined {
     const row = this.#sql.get.get(uuid) as unknown as Row | undefined
     return row === undefined ? undefined : mappingOf(row)
@@ -230,8 +251,7 @@ class SqliteStore implements MappingStore {
       return run()
     } catch (error) {
       if (error instanceof MillraceError) throw error
-      const message = error instanceof Error ? error.message : String(error)
-      throw new MillraceError('MILL_STORE_UNAVAILABLE', [message], { cause: error })
+      throw useError(error)
     }
   }
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -121,3 +122,58 @@ test('sqlite: a file of the first schema is brought forward, and keeps its mappi
   await store.update(uuid, 3, { state: 'Disabling' }, anAuthor())
   assert.equal((await store.history(uuid, 10)).entries.length, 1)
 })
+
+test('sqlite: killed in the middle of writes, again and again, it keeps all that was answered and its history', async () => {
+  const file = newFile()
+  const program = new URL('write-on.ts', import.meta.url).pathname
+  for (let round = 0; round < 3; round++) {
+    const child = spawn(process.execPath, [program, file], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let said = ''
+    const exited = once(child, 'exit')
+    for await (const chunk of child.stdout) {
+      said += String(chunk)
+      // A different place each round; what is still in the pipe counts as answered as well.
+      if (said.split('\n').length > 20 + 40 * round) child.kill('SIGKILL')
+    }
+    await exited
+    const [uuid = '', version] = said.split('\n').at(-2)?.split(' ') ?? []
+    await using store = openSqliteStore(file)
+    const mapping = await store.get(uuid)
+    assert.ok(mapping !== undefined && mapping.version - Number(version) <= 1 && mapping.version >= Number(version))
+    const { entries } = await store.history(uuid, 1_000)
+    assert.deepEqual(entries.at(-1)?.changes, [
+      { field: 'BatchSize', from: mapping.version === 2 ? 100 : mapping.version - 1, to: mapping.version }
+    ])
+    assert.equal((await store.list({}, 100)).mappings.length, round + 1)
+  }
+})
+
+const small = mkdtempSync(join(tmpdir(), 'millrace-small-'))
+after(() => rmSync(small, { recursive: true, force: true }))
+/** A disk of its own, of one megabyte, that only this process sees; not every machine allows that. */
+const onSmallDisk = (command: string): string[] => [
+  '--user',
+  '--map-root-user',
+  '--mount',
+  'sh',
+  '-c',
+  `mount -t tmpfs -o size=1m none ${small} && ${command}`
+]
+const noSmallDisk =
+  spawnSync('unshare', onSmallDisk('true')).status === 0 ? false : 'this machine lets nobody mount a small disk'
+
+test(
+  'sqlite: a full disk is told as such, costs nothing that was kept, and is over when there is room',
+  { skip: noSmallDisk },
+  () => {
+    const program = new URL('fill-disk.ts', import.meta.url).pathname
+    const run = spawnSync('unshare', onSmallDisk(`exec '${process.execPath}' '${program}' '${small}'`), {
+      encoding: 'utf8'
+    })
+    assert.equal(run.status, 0, run.stderr)
+    assert.equal(
+      run.stdout,
+      'MILL_STORE_FULL: The disk of the mapping store is full (database or disk is full): make room on it. Nothing of this change was kept.\nwell again\n'
+    )
+  }
+)
