@@ -62,23 +62,41 @@ export class BufferPool {
     }
   }
 
+  /** The smallest that fits, up to twice the size: answers differ in length, and a page not touched before costs more than an idle one. */
   #take(size: number): Buffer {
-    const found = this.#idle.get(size)?.pop()
-    if (found === undefined) return Buffer.allocUnsafeSlow(size)
-    this.#idleBytes -= size
-    return found
+    if (this.#idleBytes > 0 && size >= smallestPooledBytes)
+      for (let fit = size; fit <= 2 * size && fit <= largestPooledBytes; fit = sizeClass(fit + 1)) {
+        const shelf = this.#idle.get(fit)
+        const found = shelf?.pop()
+        if (shelf === undefined || found === undefined) continue
+        // To the end: what nobody asks for goes first.
+        this.#idle.delete(fit)
+        this.#idle.set(fit, shelf)
+        this.#idleBytes -= fit
+        return found
+      }
+    return Buffer.allocUnsafeSlow(size)
   }
 
   #giveBack(whole: Buffer): void {
     const size = whole.length
     this.#leases--
     this.#heldBytes -= size
-    const pooled = size >= smallestPooledBytes && size <= largestPooledBytes
-    if (!pooled || this.#idleBytes + size > this.#maxIdleBytes) return
+    if (size < smallestPooledBytes || size > largestPooledBytes || size > this.#maxIdleBytes) return
+    this.#makeRoom(size)
     const shelf = this.#idle.get(size)
     if (shelf === undefined) this.#idle.set(size, [whole])
     else shelf.push(whole)
     this.#idleBytes += size
+  }
+
+  /** Sizes that were not asked for in a long time make room, so that the pool never fills up with what is of no use. */
+  #makeRoom(size: number): void {
+    for (const [idleSize, shelf] of this.#idle) {
+      while (this.#idleBytes + size > this.#maxIdleBytes && shelf.pop() !== undefined) this.#idleBytes -= idleSize
+      if (shelf.length > 0) return
+      this.#idle.delete(idleSize)
+    }
   }
 }
 

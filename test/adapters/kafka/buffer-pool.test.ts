@@ -47,6 +47,25 @@ suite('the buffer pool', () => {
     )
   })
 
+  test('an idle buffer up to twice the size serves, the smallest that fits', () => {
+    const pool = new BufferPool(4 << 20)
+    const [large, small] = [pool.lease(1 << 20), pool.lease(700_000)]
+    large.release()
+    small.release()
+    assert.equal(pool.lease(600_000).bytes.buffer, small.bytes.buffer)
+    assert.equal(pool.lease(600_000).bytes.buffer, large.bytes.buffer)
+    assert.equal(pool.lease(600_000).heldBytes, sizeClass(600_000))
+  })
+
+  test('a size that nobody asks for any more makes room for one that is asked for', () => {
+    const pool = new BufferPool(1 << 20)
+    const old = [pool.lease(500_000), pool.lease(500_000)]
+    for (const lease of old) lease.release()
+    const wanted = pool.lease(90_000)
+    wanted.release()
+    assert.equal(pool.lease(90_000).bytes.buffer, wanted.bytes.buffer)
+  })
+
   test('size classes waste at most a quarter', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 40 << 20 }), size => {
