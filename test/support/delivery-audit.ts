@@ -33,6 +33,8 @@ export class DeliveryAudit {
   /** Records that came again after they had succeeded, excused or not. */
   repeats = 0
   readonly #partitions = new Map<string, Partition>()
+  /** Calls in flight whose caller was killed: what they still achieve, nobody hears of. */
+  readonly #orphans = new WeakSet<FunctionCall>()
 
   /** Notes the calls of `double` from now on. */
   watch(double: HttpFunction): this {
@@ -64,7 +66,8 @@ export class DeliveryAudit {
       if (call.state !== 'returned') continue
       for (const { offset } of records) {
         partition.succeeded.add(offset)
-        partition.excused.delete(offset)
+        if (this.#orphans.has(call)) partition.excused.add(offset)
+        else partition.excused.delete(offset)
       }
       while (partition.succeeded.has(partition.next)) partition.next++
     }
@@ -84,6 +87,8 @@ export class DeliveryAudit {
     for (const partition of this.#partitions.values()) {
       if (mapping !== undefined && partition.caller !== mapping) continue
       for (let offset = partition.committed; offset < partition.next; offset++) partition.excused.add(offset)
+      for (const call of partition.running) this.#orphans.add(call)
+      partition.running.clear()
     }
   }
 

@@ -50,6 +50,8 @@ export class MillraceProcess implements AsyncDisposable {
   readonly #args: readonly string[]
   readonly #reaper: Reaper
   #child: Child | undefined
+  /** Index of the first log line of the present life. */
+  #lifeBegan = 0
   #exited: Promise<Exit> = Promise.resolve({ code: null, signal: null })
   #urls: { api: string; admin: string } | undefined
 
@@ -105,6 +107,7 @@ export class MillraceProcess implements AsyncDisposable {
       this.folder
     )
     this.#child = child
+    this.#lifeBegan = this.log.length
     this.#exited = markedExit(child, this.folder).then(exit => {
       this.#child = undefined
       this.#urls = undefined
@@ -120,6 +123,15 @@ export class MillraceProcess implements AsyncDisposable {
       intervalMs: 10
     })
     if (this.#urls === undefined) throw new Error(`millrace ended while it started\n${this.tail()}`)
+  }
+
+  /** Resolves once the present life has logged a message that matches. */
+  async logs(pattern: RegExp): Promise<LogLine> {
+    return eventually(() => this.log.slice(this.#lifeBegan).find(({ message }) => pattern.test(message)), {
+      describe: () => `millrace logs ${String(pattern)}\n${this.tail()}`,
+      timeoutMs: startTimeoutMs,
+      intervalMs: 5
+    })
   }
 
   /** SIGTERM, and how it ended. */
