@@ -52,6 +52,7 @@ export class Committer {
     // A partition that has gone belongs to somebody else: committing would overrule its new owner.
     const due = partitions.filter(({ lane, ledger, committed }) => !lane.closed && ledger.committable > committed)
     if (due.length === 0) return true
+    const cuts = due.map(owned => owned.cuts)
     const offsets: CommitOffset[] = due.map(({ topic, partition, ledger }) => ({
       topic,
       partition,
@@ -66,7 +67,8 @@ export class Committer {
     }
     offsets.forEach(({ offset }, index) => {
       const owned = due[index]!
-      if (offset > owned.committed) owned.committed = offset
+      // A log that was cut meanwhile is committed anew, further back.
+      if (offset > owned.committed && owned.cuts === cuts[index]) owned.committed = offset
     })
     if (offsetsCommitted.hasSubscribers) {
       offsetsCommitted.publish({ mapping: this.#mapping, offsets } satisfies CommitMessage)

@@ -71,7 +71,7 @@ export class Delivery {
     return batchRecords({ ...this.batch, shares: this.#shares })
   }
 
-  /** A lane of the batch is leaving: a batch that waits for its retry need not wait for that lane's sake. */
+  /** A lane of the batch is leaving: a batch that waits for its retry lets it go at once. */
   wake(): void {
     this.#wake?.()
   }
@@ -101,6 +101,8 @@ export class Delivery {
           return
         case 'again':
           this.#attempt = step.attempt
+          // A partition that left meanwhile must not wait for a retry that it takes no part in.
+          if (!this.#prune()) return
           this.#world.retrying(this, step)
           await this.#wait(step.waitMs)
           break

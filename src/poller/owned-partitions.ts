@@ -28,6 +28,10 @@ export class OwnedPartition implements TopicPartition {
   committed: number
   /** Fetched and unfinished. */
   heldBytes = 0
+  /** Where the log was cut while this was ours. */
+  readonly #cuts: number[] = []
+  /** Of blocks that were fetched after a cut: after how many. */
+  readonly #cutsBefore = new WeakMap<Block, number>()
 
   constructor({ topic, partition, startOffset }: AssignedPartition) {
     this.topic = topic
@@ -37,8 +41,14 @@ export class OwnedPartition implements TopicPartition {
     this.committed = startOffset
   }
 
+  /** How often the log was cut while this was ours. */
+  get cuts(): number {
+    return this.#cuts.length
+  }
+
   receive(block: Block, now: number): void {
     const slice = { block, from: 0, to: block.count }
+    if (this.#cuts.length > 0) this.#cutsBefore.set(block, this.#cuts.length)
     this.ledger.fetched(block.offsets[0]!, block.nextOffset)
     this.heldBytes += heldBytesOf(slice)
     this.lane.add(slice, now)
@@ -48,9 +58,22 @@ export class OwnedPartition implements TopicPartition {
   settle(slice: Slice): void {
     if (!this.lane.closed) {
       const { first, next } = sliceOffsets(slice)
-      this.ledger.settled(first, next)
+      const valid = Math.min(next, ...this.#cuts.slice(this.#cutsBefore.get(slice.block) ?? 0))
+      if (first < valid) this.ledger.settled(first, valid)
     }
     this.forget(slice)
+  }
+
+  /**
+   * The log ends at `offset` now, and what comes there is other records. What waits below goes on; what is out above
+   * settles nothing.
+   */
+  cut(offset: number): void {
+    this.#cuts.push(offset)
+    this.ledger.cut(offset)
+    for (const slice of this.lane.cut(offset)) this.forget(slice)
+    // Else the group would go on above records that it has not seen when the log has grown again.
+    if (this.committed > this.ledger.committable) this.committed = -1
   }
 
   /** The slice is not ours to finish any more: only its memory is freed. */

@@ -1,4 +1,5 @@
 import { BatchAssembler, type LaneShare } from '../core/batch/assembler.ts'
+import type { Lane } from '../core/batch/lane.ts'
 import { EventEncoder, maxEventBytes } from '../core/event/encoder.ts'
 import { defaultParallelizationFactor, windowMs } from '../core/mapping/mapping.ts'
 import type { Block, Slice, TopicPartition } from '../core/record.ts'
@@ -57,8 +58,9 @@ export class Poller implements ConsumerListener {
   readonly #drainMs: number
   readonly #deliveries = new Map<Delivery, Promise<void>>()
   #mode: 'running' | 'stopping' | 'stopped' = 'running'
-  #graceMs = 0
   #stopped: Promise<void> | undefined
+  /** Who waits for a lane to be free. */
+  readonly #freed = new Map<Lane, () => void>()
   #pumpQueued = false
   #cancelTimer: (() => void) | undefined
 
@@ -93,14 +95,24 @@ export class Poller implements ConsumerListener {
 
   async #stop(graceMs: number): Promise<void> {
     this.#mode = 'stopping'
-    this.#graceMs = graceMs
     this.#cancelTimer?.()
+    // Whatever a rebalance that goes on would still wait for: the grace is the longest.
+    const cancel = this.#parts.clock.after(graceMs, () => {
+      this.#abort()
+    })
     await this.#parts.consumer.stop()
-    for (const delivery of this.#deliveries.keys()) delivery.abort()
+    cancel()
+    this.#abort()
     await Promise.all(this.#deliveries.values())
     this.#committer.stop()
     await this.#parts.invoker.close()
     this.#mode = 'stopped'
+  }
+
+  #abort(): void {
+    const calls = this.#deliveries.size
+    if (calls > 0) this.#log.warn({ calls }, 'calls cut by the stop: they will be repeated')
+    for (const delivery of this.#deliveries.keys()) delivery.abort()
   }
 
   // ---- what the consumer tells
@@ -117,13 +129,12 @@ export class Poller implements ConsumerListener {
   async revoked(partitions: readonly TopicPartition[]): Promise<void> {
     const going = this.#partitions.find(partitions)
     for (const owned of going) this.#leave(owned)
-    const calls = [...this.#deliveries].filter(([{ shares }]) => shares.some(({ lane }) => lane.leaving))
-    const stopping = this.#mode !== 'running'
-    const ended = Promise.all(calls.map(([, end]) => end))
-    if (!(await this.#within(ended, stopping ? this.#graceMs : this.#drainMs))) {
-      this.#log.warn({ calls: calls.length }, 'calls still in flight when their partitions go: they will be repeated')
+    // Not for the whole batches: one that is tried again for the partitions that stay must not keep the others.
+    const free = Promise.all(going.map(({ lane }) => this.#whenFree(lane)))
+    if (!(await this.#within(free, this.#drainMs))) {
+      const busy = going.filter(({ lane }) => lane.busy).map(({ partition }) => partition)
+      this.#log.warn({ partitions: busy }, 'calls still in flight when their partitions go: they will be repeated')
     }
-    if (stopping) for (const [delivery] of calls) delivery.abort()
     await this.#committer.flush(going)
     for (const owned of going) this.#close(owned)
     this.#schedulePump()
@@ -162,12 +173,13 @@ export class Poller implements ConsumerListener {
     this.#log.warn({ partition: partition.partition, from, to }, 'offset is not in the log: reading goes on elsewhere')
     const owned = this.#partitions.get(partition)
     if (owned === undefined) return
-    if (to < owned.ledger.next) {
-      // The log was cut: offsets come again for other records, so nothing that is still out may settle them.
-      this.#leave(owned)
-      this.#partitions.close(owned)
-      this.#partitions.add({ ...partition, startOffset: to, fresh: false })
-    } else this.skipped(partition, to)
+    if (to >= owned.ledger.next) this.skipped(partition, to)
+    else {
+      owned.cut(to)
+      if (owned.lane.records === 0) this.#assembler.withdraw(owned.lane)
+      this.#shrank(owned)
+      this.#committer.note()
+    }
   }
 
   wants(partition: TopicPartition): boolean {
@@ -259,6 +271,8 @@ export class Poller implements ConsumerListener {
       },
       free: ({ lane }) => {
         lane.busy = false
+        this.#freed.get(lane)?.()
+        this.#freed.delete(lane)
         this.#assembler.offer(lane)
         this.#schedulePump()
       },
@@ -311,6 +325,14 @@ export class Poller implements ConsumerListener {
     this.#partitions.close(owned)
     this.#log.info({ partition: owned.partition, offset: owned.committed }, 'partition released')
     if (partitionReleased.hasSubscribers) partitionReleased.publish(this.#partitionMessage(owned))
+  }
+
+  /** Resolves when no batch holds the lane. */
+  #whenFree(lane: Lane): Promise<void> {
+    if (!lane.busy) return Promise.resolve()
+    return new Promise(resolve => {
+      this.#freed.set(lane, resolve)
+    })
   }
 
   #shrank(owned: OwnedPartition): void {

@@ -194,6 +194,54 @@ test('a revocation does not wait for a batch that waits for its retry', async ()
   assert.equal(live.blocks, 0)
 })
 
+test('a revocation does not wait for a retry, whose call failed after it began', async () => {
+  const { consumer, fetch, answer, invoker, clock, live } = setup()
+  consumer.assign('orders', [0])
+  await fetch(0, 0, 2)
+  const revoked = consumer.listener.revoked([{ topic: 'orders', partition: 0 }])
+  await answer(0, boom)
+  await revoked
+  await clock.advance(60_000)
+  assert.equal(invoker.calls.length, 1)
+  assert.equal(live.blocks, 0)
+})
+
+test('a revocation does not wait for a mixed batch that is tried again for the partitions that stay', async () => {
+  const { consumer, fetch, answer, invoker, clock } = setup({ windowSeconds: 1 })
+  consumer.assign('orders', [0, 1])
+  await fetch(0, 0, 1)
+  await fetch(1, 0, 1)
+  await clock.advance(1_000)
+  const revoked = consumer.listener.revoked([{ topic: 'orders', partition: 0 }])
+  await answer(0, boom)
+  await revoked
+  await clock.advance(1_000)
+  assert.deepEqual(invoker.sent[1], { 'orders-1': [0] })
+})
+
+test('a partition that was lost leaves no retry behind that holds the place of another batch', async () => {
+  const { consumer, fetch, answer, invoker } = setup({ parallelizationFactor: 1 })
+  consumer.assign('orders', [0, 1])
+  await fetch(0, 0, 1)
+  await fetch(1, 0, 1)
+  consumer.listener.lost([{ topic: 'orders', partition: 0 }])
+  await answer(0, boom)
+  assert.deepEqual(invoker.sent[1], { 'orders-1': [0] })
+})
+
+test('a stop does not wait longer than its grace for a rebalance that is under way', async () => {
+  const { poller, consumer, fetch, invoker, clock } = setup()
+  consumer.assign('orders', [0])
+  await fetch(0, 0, 2)
+  const revoked = consumer.listener.revoked([{ topic: 'orders', partition: 0 }])
+  consumer.owned = []
+  consumer.stop = () => revoked
+  const stopped = poller.stop(1_000)
+  await clock.advance(1_000)
+  await stopped
+  assert.ok(invoker.calls[0]!.request.signal.aborted)
+})
+
 test('a stop lets the call in flight end, commits it, and calls nothing new', async () => {
   const { poller, consumer, fetch, invoker, answer } = setup()
   consumer.assign('orders', [0])
@@ -269,13 +317,44 @@ test('after a jump back the old answers settle nothing: their offsets are other 
   await fetch(0, 5, 3)
   consumer.listener.jumped({ topic: 'orders', partition: 0 }, 8, 4)
   await fetch(0, 4, 3)
+  assert.equal(invoker.calls.length, 1, 'a partition has one batch in flight, cut or not')
   await answer(0)
   await clock.advance(1_000)
-  assert.deepEqual(consumer.commits, [])
+  assert.deepEqual(consumer.committed, { 0: 4 })
   assert.deepEqual(invoker.sent[1], { 'orders-0': [4, 5, 6] })
   await answer(1)
   await clock.advance(1_000)
   assert.deepEqual(consumer.committed, { 0: 7 })
+})
+
+test('after a jump back what waits below it is delivered all the same', async () => {
+  const { consumer, fetch, invoker, answer, clock, live } = setup({ batchSize: 2 })
+  consumer.assign('orders', [0])
+  await fetch(0, 0, 2)
+  await fetch(0, 2, 4)
+  consumer.listener.jumped({ topic: 'orders', partition: 0 }, 6, 3)
+  await answer(0)
+  await answer(1)
+  await clock.advance(1_000)
+  assert.deepEqual(invoker.sent, [{ 'orders-0': [0, 1] }, { 'orders-0': [2] }])
+  assert.deepEqual(consumer.committed, { 0: 3 })
+  assert.equal(live.blocks, 0)
+})
+
+test('a jump back is committed although nothing new is settled, and although an older commit is taken after it', async () => {
+  const { consumer, fetch, invoker, clock } = setup()
+  invoker.answerAll(() => ok)
+  consumer.assign('orders', [0])
+  await fetch(0, 0, 5)
+  const taken = consumer.holdNext()
+  await clock.advance(1_000)
+  consumer.listener.jumped({ topic: 'orders', partition: 0 }, 5, 2)
+  taken()
+  await clock.advance(1_000)
+  assert.deepEqual(
+    consumer.commits.flat().map(({ offset }) => offset),
+    [5, 2]
+  )
 })
 
 test('a record that no event can hold is dropped, and the others go on', async () => {

@@ -9,6 +9,7 @@ export class FakeConsumer implements Consumer {
   stops = 0
   owned: TopicPartition[] = []
   #refuse: Error | undefined
+  #held: Promise<void> | undefined
 
   start(listener: ConsumerListener): void {
     this.listener = listener
@@ -25,12 +26,21 @@ export class FakeConsumer implements Consumer {
     this.#refuse = error
   }
 
+  /** The next commit is taken, but its answer comes only when the returned function is called. */
+  holdNext(): () => void {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#held = promise
+    return resolve
+  }
+
   commit(offsets: readonly CommitOffset[]): Promise<void> {
     const refused = this.#refuse
     this.#refuse = undefined
     if (refused !== undefined) return Promise.reject(refused)
     this.commits.push([...offsets])
-    return Promise.resolve()
+    const held = this.#held ?? Promise.resolve()
+    this.#held = undefined
+    return held
   }
 
   /** What is committed now, by partition. */

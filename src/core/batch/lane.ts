@@ -84,6 +84,21 @@ export class Lane implements TopicPartition {
     }
   }
 
+  /** Gives up what waits at or above `offset`, and returns it so that its memory can be freed. */
+  cut(offset: number): Slice[] {
+    const waiting = this.#waiting.slice(this.#head)
+    this.clear()
+    const given: Slice[] = []
+    for (const { slice, arrivedAt } of waiting) {
+      const { block, from, to } = slice
+      let end = to
+      while (end > from && block.offsets[end - 1]! >= offset) end--
+      if (end > from) this.add({ block, from, to: end }, arrivedAt)
+      if (end < to) given.push({ block, from: end, to })
+    }
+    return given
+  }
+
   /** Gives up everything that waits, and returns it so that its memory can be freed. */
   clear(): Slice[] {
     const rest = this.#waiting.slice(this.#head).map(waiting => waiting.slice)

@@ -62,6 +62,15 @@ export class OffsetLedger {
     }
   }
 
+  /** The log ends at `offset` now: what was fetched above is owed no more, and may come again as other records. */
+  cut(offset: number): void {
+    for (let last = this.#open.at(-1); last !== undefined && last.next > offset; last = this.#open.at(-1)) {
+      if (last.first < offset) last.next = offset
+      else this.#open.pop()
+    }
+    this.#next = Math.min(this.#next, offset)
+  }
+
   /** The offset to commit: everything below it is settled. */
   get committable(): number {
     return this.#open[0]?.first ?? this.#next

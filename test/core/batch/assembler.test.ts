@@ -103,6 +103,19 @@ test('what is put back goes out first, in its order', () => {
   assert.deepEqual(shape(assembler.next(500)), [[0, [6, 7, 8, 9, 0, 1, 2, 3, 4].map((n, i) => (i < 4 ? n : 10 + n))]])
 })
 
+test('a cut lane gives up what waits above the cut, and keeps the rest in its order', () => {
+  const { assembler, add, lanes } = setup()
+  add(0, 4, 7)
+  add(0, 4, 9)
+  const given = lanes[0]!.cut(6)
+  assert.deepEqual(
+    given.map(({ block, from, to }) => [...block.offsets.subarray(from, to)]),
+    [[6, 7]]
+  )
+  assert.equal(lanes[0]!.oldestAt, 7)
+  assert.deepEqual(shape(assembler.next(507)), [[0, [0, 1, 2, 3, 4, 5]]])
+})
+
 test('every record goes out once, in order within its lane, whatever arrives when', () => {
   const step = fc.oneof(
     fc.record({ kind: fc.constant('add' as const), lane: fc.nat(3), records: fc.integer({ min: 1, max: 15 }) }),

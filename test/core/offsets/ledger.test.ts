@@ -73,3 +73,17 @@ test('an offset that was fetched already is refused: it would be delivered twice
     ledger.fetched(2, 5)
   }, RangeError)
 })
+
+test('a cut log owes nothing above the cut, and what comes there is fetched anew', () => {
+  const ledger = new OffsetLedger(0)
+  ledger.fetched(0, 4)
+  ledger.fetched(6, 9)
+  ledger.cut(3)
+  ledger.settled(0, 2)
+  assert.equal(ledger.committable, 2)
+  ledger.fetched(3, 5)
+  ledger.settled(2, 5)
+  assert.equal(ledger.committable, 5)
+  ledger.cut(7)
+  assert.equal(ledger.next, 5, 'a cut above all that was fetched changes nothing')
+})
