@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { LambdaClientConfig } from '@aws-sdk/client-lambda'
 import { MillraceError } from '../../core/errors.ts'
+import { credentialVariables } from '../config/fields.ts'
 import { options } from '../config/options.ts'
 import { keptCredential } from '../credentials.ts'
 import type { Io } from '../io.ts'
@@ -17,27 +18,42 @@ export interface Caller {
 }
 
 /**
- * The key to sign with. Strongest first: the data directory that a flag names, access keys in the environment, a profile
- * named in the environment, the key in the data directory, AWS's own files. Of these the data directory comes before AWS's
+ * The key to sign with. Strongest first: the data directory that a flag names, access keys in the environment (the one that
+ * the server is given there before AWS's), a profile named in the environment, the key in the data directory, AWS's own files. Of these the data directory comes before AWS's
  * files because those, when nobody named a profile, hold keys for AWS itself.
  * Rejects with `MILL_CREDENTIALS` or `MILL_CREDENTIALS_MISSING`.
  */
 export async function findCaller(dataDirFlag: string | undefined, { env, cwd }: World): Promise<Caller> {
   const dataDir = resolve(cwd, dataDirFlag ?? (env['MILLRACE_DATA_DIR'] || options.dataDir.default))
   if (dataDirFlag !== undefined) return (await fromDataDir(dataDir)) ?? missing(dataDir)
-  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey, AWS_SESSION_TOKEN: token } = env
-  if (accessKeyId && secretAccessKey) {
-    return {
-      config: { credentials: { accessKeyId, secretAccessKey, ...(token ? { sessionToken: token } : {}) } },
-      told: `access key ${accessKeyId} of the environment`
-    }
-  }
+  const own = fromEnvironment(env, credentialVariables) ?? fromEnvironment(env, awsVariables)
+  if (own !== undefined) return own
   const profile = env['AWS_PROFILE']
   if (profile) return { config: { profile }, told: `the profile ${profile}` }
   const kept = await fromDataDir(dataDir)
   if (kept !== undefined) return kept
   if (await hasSharedFiles(env)) return { config: {}, told: 'the default profile of AWS’s own files' }
   return missing(dataDir)
+}
+
+const awsVariables = {
+  accessKeyId: 'AWS_ACCESS_KEY_ID',
+  secretAccessKey: 'AWS_SECRET_ACCESS_KEY',
+  sessionToken: 'AWS_SESSION_TOKEN'
+} as const
+
+function fromEnvironment(
+  env: World['env'],
+  names: Readonly<Record<keyof typeof awsVariables, string>>
+): Caller | undefined {
+  const accessKeyId = env[names.accessKeyId]
+  const secretAccessKey = env[names.secretAccessKey]
+  const sessionToken = env[names.sessionToken]
+  if (!accessKeyId || !secretAccessKey) return undefined
+  return {
+    config: { credentials: { accessKeyId, secretAccessKey, ...(sessionToken ? { sessionToken } : {}) } },
+    told: `access key ${accessKeyId} of the environment`
+  }
 }
 
 async function fromDataDir(dataDir: string): Promise<Caller | undefined> {

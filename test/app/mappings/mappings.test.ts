@@ -184,6 +184,8 @@ test('the key that serve keeps is used when a flag names its directory, or when 
   assert.equal((await run(`list --data-dir ${dataDir}`, { AWS_ACCESS_KEY_ID: 'stranger' })).code, 0)
   assert.equal((await run('list', { AWS_ACCESS_KEY_ID: '', MILLRACE_DATA_DIR: dataDir })).code, 0)
   assert.equal((await run('list', { AWS_ACCESS_KEY_ID: 'stranger', MILLRACE_DATA_DIR: dataDir })).code, 4)
+  const own = { MILLRACE_ACCESS_KEY_ID: 'writer', MILLRACE_SECRET_ACCESS_KEY: secretAccessKey }
+  assert.equal((await run('list', { AWS_ACCESS_KEY_ID: 'stranger', ...own })).code, 0)
 })
 
 test('watch writes a line for each change, ends by itself when the mapping has gone', async t => {
@@ -220,6 +222,22 @@ test('watch of all follows those that come and go until it is interrupted', asyn
   await io.outMatches(new RegExp(`${second}\tf\ttopic-b\t`))
   await run(`delete ${first}`)
   await io.outMatches(new RegExp(`${first}\tf\ttopic-a\tk:1\tDeleted\t`))
+  io.interrupt()
+  assert.equal(await done, 130)
+})
+
+test('watch redraws its table in place on a terminal', async t => {
+  const { world, create } = await setup(t)
+  const uuid = await create()
+  const io = new RecordingIo({ env: keyed(world, 'writer') })
+  const { stdout, stderr, env, cwd, stop } = io
+  const terminal = { stdout, stderr, env, cwd, stop, columns: 100, colour: false }
+  const done = runCli(['mappings', 'watch'], terminal)
+  await io.outMatches(/^UUID .*LAST RESULT\n.* Creating +No records processed\n$/)
+  const before = io.out.length
+  await change(world, uuid, { lastProcessingResult: 'OK' })
+  await io.outMatches(/ Creating +OK\n$/)
+  assert.ok(io.out.slice(before).startsWith('\u001B[2A\u001B[0JUUID '), 'two lines up, the rest cleared')
   io.interrupt()
   assert.equal(await done, 130)
 })
