@@ -1,0 +1,100 @@
+import type { CommitOffset } from '../../src/ports/consumer.ts'
+import type { Group, GroupAnswer } from './group.ts'
+import type { LogBatch, PartitionLog } from './partition-log.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+export interface FetchQuestion {
+  readonly partition: number
+  readonly offset: number
+}
+
+export interface FetchAnswer extends FetchQuestion {
+  /** Undefined: the log does not have the offset. */
+  readonly batches: readonly LogBatch[] | undefined
+}
+
+interface LongPoll {
+  readonly questions: readonly FetchQuestion[]
+  readonly reply: (answers: readonly FetchAnswer[]) => void
+  readonly cancel: () => void
+}
+
+/** What the checker hears when Kafka takes a commit. */
+export type CommitWitness = (owner: string, log: PartitionLog, offset: number) => void
+
+const batchesPerFetch = 3
+
+/** Kafka's side of the world: logs, one group, and its committed offsets. */
+export class Broker {
+  readonly logs: PartitionLog[]
+  readonly group: Group
+  readonly #time: VirtualTime
+  readonly #witness: CommitWitness
+  #polls: LongPoll[] = []
+  /** Commits are refused until then, as without the right to commit. */
+  refusesCommitsUntilMs = 0
+  /** Commits are taken, but nobody is told, until then. */
+  forgetsAnswersUntilMs = 0
+
+  constructor(logs: PartitionLog[], group: Group, time: VirtualTime, witness: CommitWitness) {
+    this.logs = logs
+    this.group = group
+    this.#time = time
+    this.#witness = witness
+  }
+
+  /** Answers when there is something to say, or after `maxWaitMs`. */
+  fetch(questions: readonly FetchQuestion[], maxWaitMs: number, reply: LongPoll['reply']): void {
+    const answers = this.#answers(questions)
+    if (hasNews(answers)) return reply(answers)
+    const poll = {
+      questions,
+      reply,
+      cancel: this.#time.after(maxWaitMs, () => {
+        this.#polls = this.#polls.filter(other => other !== poll)
+        reply(this.#answers(questions))
+      })
+    }
+    this.#polls.push(poll)
+  }
+
+  /** A log has changed: long polls may have their answer. */
+  changed(): void {
+    for (const poll of this.#polls) {
+      const answers = this.#answers(poll.questions)
+      if (!hasNews(answers)) continue
+      this.#polls = this.#polls.filter(other => other !== poll)
+      poll.cancel()
+      poll.reply(answers)
+    }
+  }
+
+  commit(
+    owner: string,
+    memberId: string,
+    generation: number,
+    offsets: readonly CommitOffset[],
+    reply: (answer: GroupAnswer) => void
+  ): void {
+    if (this.refusesCommitsUntilMs > this.#time.nowMs) return reply('refused')
+    const answer = this.group.mayCommit(memberId, generation)
+    if (answer === 'fine') {
+      for (const { partition, offset } of offsets) {
+        const log = this.logs[partition]!
+        this.#witness(owner, log, offset)
+        log.committed = offset
+      }
+    }
+    if (this.forgetsAnswersUntilMs <= this.#time.nowMs) reply(answer)
+  }
+
+  #answers(questions: readonly FetchQuestion[]): FetchAnswer[] {
+    return questions.map(question => ({
+      ...question,
+      batches: this.logs[question.partition]!.read(question.offset, batchesPerFetch)
+    }))
+  }
+}
+
+const hasNews = (answers: readonly FetchAnswer[]): boolean =>
+  answers.some(({ batches }) => batches === undefined || batches.length > 0)

@@ -1,0 +1,163 @@
+/** One record the function has to see, with all that the checker knows of it. */
+export interface SimRecord {
+  /** Number of the record in the whole run; its timestamp in the event says it. */
+  readonly id: number
+  readonly partition: number
+  readonly offset: number
+  readonly valueBytes: number
+  /** Its place among the records of its log. */
+  readonly index: number
+  /** A call that contained it succeeded, or it was dropped and an event said so. */
+  done: boolean
+  /** It was given up as too large, and an event said so. */
+  dropped: boolean
+  /** Gone from the log: retention, compaction or truncation. */
+  gone: boolean
+  /** Nobody promises that it is seen: its offset had been another record's, or a jump that was told passed over it. */
+  excused: boolean
+  /** An event has explained why it may be delivered once more. */
+  mayRepeat: boolean
+  /** Calls with it whose answer is still out, whoever made them. */
+  inFlight: number
+  /** The function refused it as too large although it was sent alone. */
+  refusedAlone: boolean
+}
+
+/** What one append wrote: its records, or none when it is a control batch, an aborted transaction or compacted empty. */
+export interface LogBatch {
+  readonly first: number
+  readonly next: number
+  records: SimRecord[]
+}
+
+/** The log of one partition: batches with gaps, and what retention, compaction and truncation do to it. */
+export class PartitionLog {
+  readonly partition: number
+  /** What is committed; -1: nothing. */
+  committed = -1
+  start = 0
+  end = 0
+  #batches: LogBatch[] = []
+  /** Every record that was not cut off, in order. */
+  readonly records: SimRecord[] = []
+  #frontier = 0
+  /** Below this an offset may have meant another record before. */
+  reusedBelow = 0
+
+  constructor(partition: number) {
+    this.partition = partition
+  }
+
+  /** One batch of records; `gaps` says after which of them an offset is left out. */
+  append(ids: readonly number[], valueBytes: (id: number) => number, gap: () => number): void {
+    const first = this.end
+    const records = ids.map(id => {
+      const offset = this.end
+      this.end += 1 + gap()
+      const record: SimRecord = {
+        id,
+        partition: this.partition,
+        offset,
+        valueBytes: valueBytes(id),
+        index: this.records.length,
+        done: false,
+        gone: false,
+        excused: offset < this.reusedBelow,
+        mayRepeat: false,
+        dropped: false,
+        inFlight: 0,
+        refusedAlone: false
+      }
+      this.records.push(record)
+      return record
+    })
+    this.#batches.push({ first, next: this.end, records })
+  }
+
+  /** Offsets that hold nothing to deliver: a transaction marker, an aborted transaction. */
+  burn(offsets: number): void {
+    const first = this.end
+    this.end += offsets
+    this.#batches.push({ first, next: this.end, records: [] })
+  }
+
+  /** At most `batches` batches from `offset` on; undefined when the log does not have it. */
+  read(offset: number, batches: number): readonly LogBatch[] | undefined {
+    if (offset < this.start || offset > this.end) return undefined
+    let low = 0
+    let high = this.#batches.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#batches[middle]!.next <= offset) low = middle + 1
+      else high = middle
+    }
+    return this.#batches.slice(low, low + batches)
+  }
+
+  /** The offset of the first record that still has to be seen; the end when there is none. */
+  get frontier(): number {
+    for (; this.#frontier < this.records.length; this.#frontier++) {
+      const record = this.records[this.#frontier]!
+      if (!record.done && !record.gone && !record.excused) return record.offset
+    }
+    return this.end
+  }
+
+  get open(): number {
+    return this.records.filter(record => !record.done && !record.gone && !record.excused).length
+  }
+
+  /** Retention: whole batches go from the beginning. */
+  retain(share: number): void {
+    const kept = this.#batches.slice(Math.floor(this.#batches.length * share))
+    const start = kept[0]?.first ?? this.end
+    for (const batch of this.#batches) {
+      if (batch.next > start) break
+      for (const record of batch.records) record.gone = true
+    }
+    this.#batches = kept
+    this.start = start
+  }
+
+  /** Compaction: single records go from the middle; their offsets stay holes. */
+  compact(goes: () => boolean): void {
+    for (const batch of this.#batches) {
+      for (const record of batch.records) record.gone = goes() || record.gone
+      batch.records = batch.records.filter(record => !record.gone)
+    }
+  }
+
+  /** An unclean leader election: whole batches go from the end, and their offsets come again. */
+  truncate(share: number): void {
+    const cut = this.#batches.splice(Math.ceil(this.#batches.length * share))
+    const end = cut[0]?.first ?? this.end
+    this.reusedBelow = Math.max(this.reusedBelow, this.end)
+    this.end = end
+    for (const batch of cut) for (const record of batch.records) record.gone = true
+    const left = this.records.findIndex(record => record.offset >= end)
+    if (left >= 0) this.records.length = left
+    this.#frontier = Math.min(this.#frontier, this.records.length)
+  }
+
+  /** Commits may go back: offsets mean other records now. */
+  get wasCut(): boolean {
+    return this.reusedBelow > 0
+  }
+
+  /** Records of [from, to) that were not cut off, in order. */
+  *within(from: number, to: number): Iterable<SimRecord> {
+    let low = 0
+    let high = this.records.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.records[middle]!.offset < from) low = middle + 1
+      else high = middle
+    }
+    for (; low < this.records.length && this.records[low]!.offset < to; low++) yield this.records[low]!
+  }
+
+  /** A jump that was told passed over these. */
+  excuse(from: number, to: number): void {
+    for (const record of this.within(from, to)) record.excused = true
+  }
+}

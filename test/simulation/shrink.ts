@@ -1,0 +1,35 @@
+import type { Plan } from './plan.ts'
+import { runPlan } from './world.ts'
+
+/** The smallest plan found that still fails: fewer faults, records, processes and kinds of trouble. */
+export async function shrink(plan: Plan): Promise<Plan> {
+  let smallest = plan
+  for (let shrank = true; shrank;) {
+    shrank = false
+    for (const smaller of smallerPlans(smallest)) {
+      if ((await runPlan(smaller)).failures.length === 0) continue
+      smallest = smaller
+      shrank = true
+      break
+    }
+  }
+  return smallest
+}
+
+/** Each a little simpler than `plan`, the boldest first. */
+function* smallerPlans(plan: Plan): Generator<Plan> {
+  const { faults } = plan
+  for (let size = faults.length; size >= 1; size = Math.floor(size / 2)) {
+    for (let at = 0; at < faults.length; at += size) yield { ...plan, faults: faults.toSpliced(at, size) }
+  }
+  if (plan.records > 1) yield { ...plan, records: Math.floor(plan.records / 2) }
+  if (plan.processes > 1) yield { ...plan, processes: plan.processes - 1 }
+  if (plan.partitions > 1) yield { ...plan, partitions: plan.partitions - 1 }
+  for (const key of ['lossRate', 'gapRate', 'burnRate', 'oversizeEvery'] as const) {
+    if (plan[key] > 0) yield { ...plan, [key]: 0 }
+  }
+  for (const key of ['fails', 'hangs', 'throttles', 'unreachable', 'losesAnswer', 'late', 'tooManyRecords'] as const) {
+    if (plan.function[key] > 0) yield { ...plan, function: { ...plan.function, [key]: 0 } }
+  }
+  if (plan.function.poisonEvery > 0) yield { ...plan, function: { ...plan.function, poisonEvery: 0 } }
+}
