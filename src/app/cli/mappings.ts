@@ -18,8 +18,8 @@ export function addMappings(program: Command, run: Run): void {
       `
 The API is that of --endpoint-url, MILLRACE_ENDPOINT, AWS_ENDPOINT_URL_LAMBDA or AWS_ENDPOINT_URL, else of a server on this
 machine. Requests are signed with the key of --data-dir, MILLRACE_ACCESS_KEY_ID, AWS_ACCESS_KEY_ID, AWS_PROFILE, the data
-directory (.millrace or MILLRACE_DATA_DIR) or AWS's own files: the first that is there. Output is a table on a terminal and JSON elsewhere; text
-has a line for each mapping, its fields separated by tabs.
+directory (.millrace or MILLRACE_DATA_DIR) or AWS's own files: the first that is there. Output is a table on a terminal and
+JSON elsewhere; text has a line for each mapping, its fields separated by tabs.
 
 Examples:
   millrace mappings list
