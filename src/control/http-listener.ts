@@ -14,22 +14,41 @@ export interface HttpListenerOptions {
   readonly listen: ListenAddress
   /** The setting that names the address, for the error when it is taken. */
   readonly setting: 'listen' | 'adminListen'
+  /** Default `defaultLimits`. */
+  readonly limits?: Partial<HttpLimits>
   /** Must not throw. */
   readonly answer: (request: IncomingMessage, response: ServerResponse) => void
 }
 
-const defaultGraceMs = 5_000
-const limits = {
-  maxHeaderSize: 16_384,
-  headersTimeout: 10_000,
-  // The whole request; the answer may take as long as a function runs.
-  requestTimeout: 30_000,
-  keepAliveTimeout: 30_000,
-  connectionsCheckingInterval: 5_000
+/** What one caller may take of a server that anybody can reach. */
+export interface HttpLimits {
+  /** Of all headers of a request together. */
+  readonly maxHeaderBytes: number
+  readonly maxHeaders: number
+  /** From the first byte of a request to the last of its headers. */
+  readonly headersTimeoutMs: number
+  /** The whole request, its body included; the answer may take as long as a function runs. */
+  readonly requestTimeoutMs: number
+  /** A connection without a request. */
+  readonly idleTimeoutMs: number
+  /** How often the times are looked at. */
+  readonly checkEveryMs: number
+  readonly maxConnections: number
+  readonly maxRequestsPerConnection: number
 }
-const maxConnections = 1_024
-const maxHeadersCount = 100
-const maxRequestsPerSocket = 10_000
+
+export const defaultLimits: HttpLimits = {
+  maxHeaderBytes: 16_384,
+  maxHeaders: 100,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  idleTimeoutMs: 30_000,
+  checkEveryMs: 5_000,
+  maxConnections: 1_024,
+  maxRequestsPerConnection: 10_000
+}
+
+const defaultGraceMs = 5_000
 
 /**
  * One HTTP server that can start and stop again. start and stop queue up: each sees the end of the one before.
@@ -85,10 +104,28 @@ export class HttpListener implements Service {
   async #open(): Promise<void> {
     if (this.#server !== undefined) return
     const { listen, setting, answer } = this.#options
-    const server = createServer({ ...limits, keepAlive: true, noDelay: true }, answer)
-    server.maxConnections = maxConnections
-    server.maxHeadersCount = maxHeadersCount
-    server.maxRequestsPerSocket = maxRequestsPerSocket
+    const limits = { ...defaultLimits, ...this.#options.limits }
+    const server = createServer(
+      {
+        maxHeaderSize: limits.maxHeaderBytes,
+        headersTimeout: limits.headersTimeoutMs,
+        requestTimeout: limits.requestTimeoutMs,
+        keepAliveTimeout: limits.idleTimeoutMs,
+        connectionsCheckingInterval: limits.checkEveryMs,
+        keepAlive: true,
+        noDelay: true
+      },
+      (request, response) => {
+        // Node forgets headers beyond its limit without a word: one more than ours tells that there were too many.
+        if (request.rawHeaders.length > 2 * limits.maxHeaders) refuseHeaders(request, response, limits.maxHeaders)
+        else answer(request, response)
+      }
+    )
+    server.maxConnections = limits.maxConnections
+    server.maxHeadersCount = limits.maxHeaders + 1
+    server.maxRequestsPerSocket = limits.maxRequestsPerConnection
+    // Whether the body is wanted is for `answer` to say, once it knows the caller.
+    server.on('checkContinue', answer)
     server.on('clientError', refuseGarbage)
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, listen, setting)))
@@ -122,6 +159,28 @@ function listenError(error: NodeJS.ErrnoException, { host, port }: ListenAddress
   return new MillraceError('MILL_LISTEN', [`${host}:${port}`, code, what], { cause: error })
 }
 
+function refuseHeaders(request: IncomingMessage, response: ServerResponse, most: number): void {
+  response.shouldKeepAlive = false
+  const body = JSON.stringify({ message: `Malformed request: more than ${most} headers.` })
+  response.writeHead(431, { 'content-type': 'application/json', 'x-amzn-errortype': 'InvalidRequestException' })
+  response.end(body)
+  drain(request)
+}
+
+/** Far more than a request may have; from there on nobody reads any more. */
+const maxDrainBytes = 16 * 1_048_576
+
+/** Reads and throws away what a client still sends, for otherwise it may never see its answer; up to a limit. */
+export function drain(request: IncomingMessage): void {
+  let left = maxDrainBytes
+  request.on('data', (chunk: Buffer) => {
+    left -= chunk.byteLength
+    if (left < 0) request.destroy()
+  })
+}
+
+const garbagePatienceMs = 5_000
+
 /** What is no HTTP, or too slow, or too large in its headers, is told so in the form of all other errors. */
 function refuseGarbage(error: NodeJS.ErrnoException, socket: Socket): void {
   if (!socket.writable || error.code === 'ECONNRESET') {
@@ -135,6 +194,8 @@ function refuseGarbage(error: NodeJS.ErrnoException, socket: Socket): void {
         ? '408 Request Timeout'
         : '400 Bad Request'
   const body = JSON.stringify({ message: `Malformed request: ${error.message}` })
+  // A client that neither reads nor hangs up must not hold its connection.
+  socket.setTimeout(garbagePatienceMs, () => socket.destroy())
   socket.end(
     `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\nx-amzn-errortype: InvalidRequestException\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`
   )

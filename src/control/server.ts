@@ -19,8 +19,8 @@ import { invokeRoutes } from './handlers/invoke.ts'
 import type { Invoke } from './handlers/invoke.ts'
 import { mappingRoutes } from './handlers/mappings.ts'
 import { tagRoutes } from './handlers/tags.ts'
-import { HttpListener } from './http-listener.ts'
-import type { ListenAddress } from './http-listener.ts'
+import { drain, HttpListener } from './http-listener.ts'
+import type { HttpLimits, ListenAddress } from './http-listener.ts'
 import { MappingService } from './mapping-service.ts'
 import { decodeQuery } from './query.ts'
 import type { Reply } from './reply.ts'
@@ -43,6 +43,14 @@ export interface ControlServerOptions extends Home {
   readonly newUuid?: () => string
   /** Runs functions for the Invoke operation, which is not there without. */
   readonly invoke?: Invoke
+  /** Of the HTTP server; default `defaultLimits`. */
+  readonly limits?: Partial<HttpLimits>
+}
+
+interface Asked {
+  readonly head: RequestHead
+  readonly match: ReturnType<typeof matchRoute>
+  readonly requestId: string
 }
 
 const defaultMaxBodyBytes = 1_048_576
@@ -75,6 +83,7 @@ export class ControlServer implements Service {
     this.#listener = new HttpListener({
       listen: options.listen,
       setting: 'listen',
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
       answer: (request, response) => {
         this.#answer(request, response).catch((error: unknown) => {
           // Only the writing itself can fail here: a header that HTTP does not allow.
@@ -123,26 +132,21 @@ export class ControlServer implements Service {
     })
     let reply: Reply
     try {
-      reply = await this.#handle(request, head, route, requestId)
+      reply = await this.#handle(request, response, { head, match: route, requestId })
     } catch (error) {
       reply = errorReply(error, requestId)
       if (reply.status >= 500) log.error({ err: error }, 'request failed')
       else log.info({ status: reply.status, error: error instanceof Error ? error.message : String(error) }, 'refused')
     }
     write(response, reply, requestId, this.#listener.stopping)
-    // What the client still sends is read and thrown away; otherwise it may never see the answer.
-    request.resume()
+    drain(request)
     log.debug({ status: reply.status, ms: Math.round(this.#options.clock.monotonicMs() - started) }, 'answered')
   }
 
   /** The straight line of a request. */
-  async #handle(
-    request: IncomingMessage,
-    head: RequestHead,
-    match: ReturnType<typeof matchRoute>,
-    requestId: string
-  ): Promise<Reply> {
+  async #handle(request: IncomingMessage, response: ServerResponse, { head, match, requestId }: Asked): Promise<Reply> {
     const claim = this.#options.authenticator.begin(head)
+    if (request.headers.expect !== undefined) response.writeContinue()
     const operation = match?.route.operation ?? 'requested'
     const body = await readBody(request, match?.route.maxBodyBytes ?? defaultMaxBodyBytes, operation)
     const principal = claim.prove(body)
