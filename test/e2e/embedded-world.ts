@@ -1,91 +1,27 @@
-import assert from 'node:assert/strict'
 import type { TestContext } from 'node:test'
-import type { CreateEventSourceMappingCommandInput } from '@aws-sdk/client-lambda'
 import { EmbeddedBroker } from '../../src/devbroker/broker.ts'
-import { DeliveryAudit } from '../support/delivery-audit.ts'
-import { HttpFunction } from '../support/http-function.ts'
-import { sdkApi, type MappingApi } from '../support/mapping-api.ts'
-import { MillraceProcess, type MillraceOptions } from '../support/millrace-process.ts'
-import { eventually } from '../support/poll.ts'
-import { embeddedKafka, WrittenTopic } from '../support/written-topic.ts'
+import { embeddedKafka } from '../support/written-topic.ts'
+import { MillraceWorld } from './millrace-world.ts'
 
-/** What the tests of trouble need, all gone when the test ends; the server's log is shown when it fails. */
-export class EmbeddedWorld {
-  readonly broker = new EmbeddedBroker()
-  readonly kafka = embeddedKafka(this.broker)
-  readonly function: HttpFunction
-  /** Of `function` and of all commits. */
-  readonly audit = new DeliveryAudit()
-  readonly #servers: MillraceProcess[] = []
+/** A world on an embedded broker of its own, whose commits are audited too. */
+export class EmbeddedWorld extends MillraceWorld {
+  readonly broker: EmbeddedBroker
 
-  static async open(t: TestContext): Promise<EmbeddedWorld> {
-    const world = new EmbeddedWorld(await HttpFunction.open())
-    t.after(() => world.#close(t))
+  static override async open(t: TestContext): Promise<EmbeddedWorld> {
+    const world = new EmbeddedWorld(t, new EmbeddedBroker())
     await world.broker.start()
+    await world.function.listen()
     return world
   }
 
-  private constructor(double: HttpFunction) {
-    this.function = double
-    this.audit.watch(double)
-    this.broker.onCommit(commit => this.audit.committed(commit))
+  private constructor(t: TestContext, broker: EmbeddedBroker) {
+    super(t, embeddedKafka(broker))
+    this.broker = broker
+    broker.onCommit(commit => this.audit.committed(commit))
   }
 
-  /** Starts a server that has the function `orders`, which is `function`, beside what is given. */
-  async serve({ config = {}, ...options }: MillraceOptions = {}): Promise<MillraceProcess> {
-    const functions = { orders: { http: this.function.url }, ...(config['functions'] as object | undefined) }
-    const millrace = await MillraceProcess.start({ config: { ...config, functions }, ...options })
-    this.#servers.push(millrace)
-    return millrace
-  }
-
-  async api(millrace: MillraceProcess): Promise<MappingApi> {
-    return sdkApi({ url: millrace.url, ...(await millrace.credentials()) })
-  }
-
-  /** Maps the topic to `orders`, self-managed, from the beginning; resolves with the UUID. */
-  async map(
-    millrace: MillraceProcess,
-    topic: string,
-    input: Partial<CreateEventSourceMappingCommandInput> = {}
-  ): Promise<string> {
-    const api = await this.api(millrace)
-    const { UUID } = await api.create({
-      FunctionName: 'orders',
-      Topics: [topic],
-      StartingPosition: 'TRIM_HORIZON',
-      SelfManagedEventSource: { Endpoints: { KAFKA_BOOTSTRAP_SERVERS: [...this.kafka.bootstrap] } },
-      ...input
-    })
-    return UUID!
-  }
-
-  topic(name: string, partitions: number): Promise<WrittenTopic> {
-    return WrittenTopic.create(this.kafka, name, partitions)
-  }
-
-  /** Resolves when so many different records reached the function. */
-  async succeeded(count: number): Promise<void> {
-    await eventually(() => this.audit.succeeded >= count, {
-      describe: () => `${count} records reached the function; ${this.audit.succeeded} did`,
-      timeoutMs: 30_000,
-      intervalMs: 5
-    })
-  }
-
-  /** Every record written reached the function, and no promise was broken on the way. */
-  assertSound(topic: WrittenTopic): void {
-    assert.deepEqual(this.audit.violations, [])
-    for (const [partition, end] of topic.ends) {
-      assert.deepEqual(this.audit.missing(topic.name, partition, end), [], `lost of partition ${partition}`)
-    }
-  }
-
-  // @types/node does not know `passed` of a test's context; Node has it since 21.7.
-  async #close(t: object): Promise<void> {
-    if ('passed' in t && t.passed === false) for (const server of this.#servers) console.error(server.tail())
-    for (const server of this.#servers) await server.close()
-    await this.function.close()
+  protected override async close(t: object): Promise<void> {
+    await super.close(t)
     await this.broker.stop()
   }
 }

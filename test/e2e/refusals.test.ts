@@ -5,6 +5,8 @@ import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
+import { secretAccessKey } from '../control/control-world.ts'
+import { signedFetch } from '../control/signed-fetch.ts'
 import { awsCliTest, awsLambda } from '../support/aws-cli.ts'
 import { runMillrace } from '../support/millrace-process.ts'
 import { EmbeddedWorld } from './embedded-world.ts'
@@ -105,5 +107,26 @@ suite('a request that cannot be met is refused and changes nothing', () => {
       awsLambda(access, [...create, '--starting-position', 'LATEST', '--self-managed-event-source', servers]),
       { code: 'InvalidParameterValueException', message: 'Function does not exist' }
     )
+  })
+
+  test('over raw HTTP: a body that is no JSON, a member of the wrong type, and an unknown operation', async t => {
+    const world = await EmbeddedWorld.open(t)
+    const credentials = [{ accessKeyId: 'writer', secretAccessKey, access: 'write' }]
+    const millrace = await world.serve({ config: { credentials } })
+    const call = async (method: string, path: string, body?: string) => {
+      const response = await signedFetch(millrace.url, method, path, body === undefined ? {} : { body })
+      const { message, Message } = (await response.json()) as { message?: string; Message?: string }
+      return [response.status, response.headers.get('x-amzn-errortype'), message ?? Message] as const
+    }
+    const mappings = '/2015-03-31/event-source-mappings/'
+    const noJson = await call('POST', mappings, '{"FunctionName": "orders"')
+    assert.deepEqual(noJson.slice(0, 2), [400, 'SerializationException'])
+    assert.match(noJson[2] ?? '', /^Could not parse request body into json/)
+    const wrongType = await call('POST', mappings, '{"FunctionName":"orders","BatchSize":"many"}')
+    assert.deepEqual(wrongType.slice(0, 2), [400, 'SerializationException'])
+    assert.match(wrongType[2] ?? '', /BatchSize must be /)
+    const unknown = await call('GET', '/2015-03-31/nowhere')
+    assert.deepEqual(unknown.slice(0, 2), [404, 'UnknownOperationException'])
+    assert.equal(millrace.said.length, 0, 'no key is made when one is configured')
   })
 })
