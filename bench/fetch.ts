@@ -103,7 +103,7 @@ async function measure(): Promise<void> {
 }
 
 async function fill(bootstrap: string): Promise<void> {
-  const producer = new Producer<Buffer, Buffer, Buffer>({
+  const producer = new Producer({
     clientId: 'fill',
     bootstrapBrokers: [bootstrap],
     compression: values.codec as CompressionAlgorithmValue
