@@ -115,14 +115,10 @@ export class HttpListener implements Service {
         keepAlive: true,
         noDelay: true
       },
-      (request, response) => {
-        // Node forgets headers beyond its limit without a word: one more than ours tells that there were too many.
-        if (request.rawHeaders.length > 2 * limits.maxHeaders) refuseHeaders(request, response, limits.maxHeaders)
-        else answer(request, response)
-      }
+      answer
     )
     server.maxConnections = limits.maxConnections
-    server.maxHeadersCount = limits.maxHeaders + 1
+    server.maxHeadersCount = limits.maxHeaders
     server.maxRequestsPerSocket = limits.maxRequestsPerConnection
     // Whether the body is wanted is for `answer` to say, once it knows the caller.
     server.on('checkContinue', answer)
@@ -157,14 +153,6 @@ function listenError(error: NodeJS.ErrnoException, { host, port }: ListenAddress
   const code = error.code ?? error.message
   const what = advice[code] ?? `${error.message}: set ${setting} to another address`
   return new MillraceError('MILL_LISTEN', [`${host}:${port}`, code, what], { cause: error })
-}
-
-function refuseHeaders(request: IncomingMessage, response: ServerResponse, most: number): void {
-  response.shouldKeepAlive = false
-  const body = JSON.stringify({ message: `Malformed request: more than ${most} headers.` })
-  response.writeHead(431, { 'content-type': 'application/json', 'x-amzn-errortype': 'InvalidRequestException' })
-  response.end(body)
-  drain(request)
 }
 
 /** Far more than a request may have; from there on nobody reads any more. */
