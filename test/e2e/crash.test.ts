@@ -25,7 +25,7 @@ suite(
   () => {
     for (let seed = first; seed < first + count; seed++) {
       const plan = drawPlan(seed)
-      test(`seed ${seed}: ${plan.blows.map(({ kind }) => kind).join(', ')}`, async () => {
+      test(`seed ${seed}, ${plan.protocol} protocol: ${plan.blows.map(({ kind }) => kind).join(', ')}`, async () => {
         const outcome = await runCrash(plan)
         assert.ok(outcome.violations.length === 0, tell(plan, outcome))
         if (outcome.kills === 0) assert.equal(outcome.repeats, 0)

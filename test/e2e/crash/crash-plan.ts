@@ -14,6 +14,8 @@ export interface Blow {
 /** One run. The same seed draws the same plan; what the machine makes of it in real time may differ. */
 export interface CrashPlan {
   readonly seed: number
+  /** Which protocol the broker offers to groups: KIP-848's too, or the classic one alone. */
+  readonly protocol: 'consumer' | 'classic'
   readonly readers: number
   readonly partitions: number
   readonly recordsPerPartition: number
@@ -43,6 +45,7 @@ export function drawPlan(seed: number): CrashPlan {
   }))
   return {
     seed,
+    protocol: between(0, 1) === 0 ? 'classic' : 'consumer',
     readers,
     partitions,
     recordsPerPartition,

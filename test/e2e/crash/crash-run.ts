@@ -21,6 +21,7 @@ export interface CrashOutcome {
 
 const groupId = 'readers'
 const patienceMs = 30_000
+const moreThanAreSent = 1_000
 
 /** Runs a plan on an embedded broker of its own, with a bug planted if one is named. Ends at the first broken promise. */
 export async function runCrash(plan: CrashPlan, bug?: PlantedBug): Promise<CrashOutcome> {
@@ -60,8 +61,11 @@ class CrashRun {
   }
 
   async run(): Promise<CrashOutcome> {
-    const { readers, partitions, recordsPerPartition, blows } = this.#plan
+    const { protocol, readers, partitions, recordsPerPartition, blows } = this.#plan
     await this.#broker.start()
+    if (protocol === 'classic') {
+      this.#broker.answerNext('ConsumerGroupHeartbeat', { error: 'UNSUPPORTED_VERSION' }, moreThanAreSent)
+    }
     await this.#function.listen()
     const topic = await WrittenTopic.create(this.#kafka, 'orders', partitions)
     for (let index = 0; index < readers; index++) this.#readers.push(this.#reader())
