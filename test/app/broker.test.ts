@@ -36,15 +36,15 @@ test('--output json says the same to programs', async () => {
   assert.equal(await ended, 0)
 })
 
-test('a port in use is one sentence and exit 1', async () => {
+test('a port in use is one sentence and exit 1', async t => {
   const server = createServer().listen(0, '127.0.0.1')
+  t.after(() => server.close())
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
   const io = new RecordingIo()
   assert.equal(await runCli(['broker', '--listen', `127.0.0.1:${port}`], io), 1)
-  assert.equal(io.err, `millrace: Cannot listen on 127.0.0.1:${port} (--listen): the port is in use\n`)
+  assert.equal(io.err, `millrace: Cannot listen on 127.0.0.1:${port} (--listen): the port is in use (MILL_LISTEN)\n`)
   assert.equal(io.out, '')
-  server.close()
 })
 
 test('the process ends with exit 0 on SIGTERM, with a client still connected', async () => {
