@@ -18,6 +18,6 @@ const cli: LambdaCaller = {
   }
 }
 
-suite('the AWS CLI', { timeout: 170_000 }, () => {
+suite('the AWS CLI', { timeout: 300_000 }, () => {
   clientContract(new ClientWorld(contractTopics), cli, awsCliTest)
 })
