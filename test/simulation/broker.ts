@@ -20,7 +20,9 @@ interface LongPoll {
 }
 
 /** What the checker hears when Kafka takes a commit. */
-export type CommitWitness = (owner: string, log: PartitionLog, offset: number) => void
+export interface CommitWitness {
+  committed(owner: string, log: PartitionLog, offset: number): void
+}
 
 const batchesPerFetch = 3
 
@@ -81,7 +83,7 @@ export class Broker {
     if (answer === 'fine') {
       for (const { partition, offset } of offsets) {
         const log = this.logs[partition]!
-        this.#witness(owner, log, offset)
+        this.#witness.committed(owner, log, offset)
         log.committed = offset
       }
     }

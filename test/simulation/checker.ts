@@ -145,6 +145,12 @@ export class Checker {
     for (const tenure of going) this.#over(owner, tenure)
   }
 
+  /** The drain is over: only the last commit may still be waited for. */
+  drained(owner: Owner, asked: readonly Tenure[]): void {
+    const waiting = asked.some(({ phase }) => phase === 'leaving')
+    if (waiting && owner.commitsOpen === 0) this.fail(`calm: ${owner.name} did not answer a revocation in time`)
+  }
+
   #drainedBy(owner: Owner, tenure: Tenure): number {
     const drained = tenure.leavingSinceMs + owner.drainMs
     const graceOver = Math.max(tenure.leavingSinceMs, owner.stopAskedMs) + owner.graceMs
@@ -165,11 +171,6 @@ export class Checker {
   lost(owner: Owner, partitions: readonly TopicPartition[]): void {
     for (const tenure of this.#tenuresOf(owner, partitions)) {
       this.trace.note(owner.name, 'lost', tenure.partition)
-      const waited = tenure.phase === 'leaving' && owner.commitsOpen === 0
-      const sinceMs = Math.max(tenure.leavingSinceMs, owner.life.pausedUntilMs, owner.commitEndedMs)
-      if (waited && this.#nowMs() > sinceMs + owner.drainMs + 1) {
-        this.fail(`calm: ${owner.name} did not answer a revocation in time`)
-      }
       this.#explain(tenure)
       this.#over(owner, tenure)
     }
@@ -191,6 +192,7 @@ export class Checker {
     else {
       for (const record of log.within(to, Infinity)) record.mayRepeat = true
       tenure.cuts.push(to)
+      log.known(to)
       tenure.next = Math.min(tenure.next, to)
       tenure.settledUpTo = Math.min(tenure.settledUpTo, to)
     }
@@ -206,6 +208,7 @@ export class Checker {
 
   #over(owner: Owner, tenure: Tenure): void {
     tenure.phase = 'over'
+    this.#logs[tenure.partition]!.passedOn()
     owner.tenures.delete(tenure.partition)
     this.#unhold(owner)
   }
@@ -311,7 +314,7 @@ export class Checker {
       for (let index = record.index - 1; log.records[record.index] === record && index >= 0; index--) {
         const between = log.records[index]!
         if (between.offset <= before) break
-        if (between.dropped || between.gone || between.excused) continue
+        if (between.dropped || between.gone || between.excused || between.missable) continue
         this.fail(`I5: ${owner.name} left out partition ${partition} offset ${between.offset}`)
         break
       }
@@ -434,6 +437,16 @@ export class Checker {
     this.trace.note(owner.name, 'commit failed')
   }
 
+  /** What a poller would commit is held to the same as what it commits: it may come to a commit at any moment. */
+  owes(owner: Owner, partition: number, committable: number): void {
+    const tenure = owner.tenures.get(partition)
+    const log = this.#logs[partition]!
+    if (tenure === undefined || committable <= this.#highestCommit(log)) return
+    this.fail(
+      `I1: ${owner.name} would commit partition ${partition} to ${committable}, but ${log.frontier} is not done`
+    )
+  }
+
   /** Kafka takes a commit. */
   committed(name: string, log: PartitionLog, offset: number): void {
     const { partition } = log
@@ -441,13 +454,18 @@ export class Checker {
     if (this.#owners.get(name)?.tenures.get(partition)?.fenced === true) {
       this.fail(`I9: ${name} committed partition ${partition}, which somebody else had been given`)
     }
-    // Who has not heard yet that the log was cut may still be where it was.
-    if (offset > Math.max(log.frontier, log.frontier === log.end ? log.reusedBelow : 0)) {
+    if (offset > this.#highestCommit(log)) {
       this.fail(`I1: ${name} committed partition ${partition} to ${offset}, but ${log.frontier} is not done`)
     }
     if (offset < log.committed && !log.wasCut) {
       this.fail(`I16: ${name} committed partition ${partition} from ${log.committed} back to ${offset}`)
     }
+  }
+
+  /** Who has not heard yet that the log was cut may still be where it was. */
+  #highestCommit(log: PartitionLog): number {
+    const { frontier, end, reusedBelow } = log
+    return Math.max(frontier, frontier === end ? reusedBelow : 0)
   }
 }
 

@@ -109,6 +109,11 @@ export class Group {
     this.#completeIfAllJoined()
   }
 
+  /** A member is forgotten without being told, as when its session has run out. */
+  expel(owner: string): void {
+    for (const member of this.#members.values()) if (member.owner === owner) this.leave(member.id)
+  }
+
   /** Everybody has to join again. */
   rebalance(): void {
     if (this.#state === 'preparing') return

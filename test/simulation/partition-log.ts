@@ -13,8 +13,10 @@ export interface SimRecord {
   dropped: boolean
   /** Gone from the log: retention, compaction or truncation. */
   gone: boolean
-  /** Nobody promises that it is seen: its offset had been another record's, or a jump that was told passed over it. */
+  /** A jump that was told passed over it. */
   excused: boolean
+  /** Its offset had been another record's, and not everybody knows yet: it may be passed over. */
+  missable: boolean
   /** An event has explained why it may be delivered once more. */
   mayRepeat: boolean
   /** Calls with it whose answer is still out, whoever made them. */
@@ -43,6 +45,7 @@ export class PartitionLog {
   #frontier = 0
   /** Below this an offset may have meant another record before. */
   reusedBelow = 0
+  #missableBelow = 0
 
   constructor(partition: number) {
     this.partition = partition
@@ -62,7 +65,8 @@ export class PartitionLog {
         index: this.records.length,
         done: false,
         gone: false,
-        excused: offset < this.reusedBelow,
+        excused: false,
+        missable: offset < this.#missableBelow,
         mayRepeat: false,
         dropped: false,
         inFlight: 0,
@@ -98,13 +102,13 @@ export class PartitionLog {
   get frontier(): number {
     for (; this.#frontier < this.records.length; this.#frontier++) {
       const record = this.records[this.#frontier]!
-      if (!record.done && !record.gone && !record.excused) return record.offset
+      if (isOpen(record)) return record.offset
     }
     return this.end
   }
 
   get open(): number {
-    return this.records.filter(record => !record.done && !record.gone && !record.excused).length
+    return this.records.filter(isOpen).length
   }
 
   /** Retention: whole batches go from the beginning. */
@@ -132,11 +136,28 @@ export class PartitionLog {
     const cut = this.#batches.splice(Math.ceil(this.#batches.length * share))
     const end = cut[0]?.first ?? this.end
     this.reusedBelow = Math.max(this.reusedBelow, this.end)
+    this.#missableBelow = this.reusedBelow
     this.end = end
     for (const batch of cut) for (const record of batch.records) record.gone = true
     const left = this.records.findIndex(record => record.offset >= end)
     if (left >= 0) this.records.length = left
     this.#frontier = Math.min(this.#frontier, this.records.length)
+  }
+
+  /** Its owner was told of the cut and reads on from `to`: from there on nothing may be missed. */
+  known(to: number): void {
+    this.#missableBelow = Math.min(this.#missableBelow, to)
+    for (const record of this.within(to, Infinity)) {
+      record.missable = false
+      this.#frontier = Math.min(this.#frontier, record.index)
+    }
+  }
+
+  /** The next owner begins at the committed offset, which may still be from before the cut. */
+  passedOn(): void {
+    if (!this.wasCut) return
+    this.#missableBelow = Math.max(this.#missableBelow, this.committed)
+    for (const record of this.within(0, this.committed)) record.missable = true
   }
 
   /** Commits may go back: offsets mean other records now. */
@@ -161,3 +182,6 @@ export class PartitionLog {
     for (const record of this.within(from, to)) record.excused = true
   }
 }
+
+/** It still has to be seen. */
+const isOpen = ({ done, gone, excused, missable }: SimRecord): boolean => !done && !gone && !excused && !missable

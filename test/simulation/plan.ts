@@ -8,6 +8,7 @@ export type FaultKind =
   | 'join'
   | 'leave'
   | 'roll'
+  | 'expel'
   | 'rebalance'
   | 'shuffle'
   | 'add-partition'
@@ -64,6 +65,7 @@ const faultKinds: readonly FaultKind[] = [
   'join',
   'leave',
   'roll',
+  'expel',
   'rebalance',
   'shuffle',
   'add-partition',
@@ -87,7 +89,7 @@ export function drawPlan(seed: number): Plan {
   const faults = Array.from({ length: kinds.length === 0 ? 0 : chance.int(calm ? 4 : 9) }, () => ({
     kind: chance.pick(kinds),
     atMs: chance.int(runMs),
-    forMs: chance.int(chance.pick([300, 3_000, 12_000])),
+    forMs: chance.int(chance.pick([300, 3_000, 12_000, 20_000])),
     on: chance.int(8),
     share: chance.next()
   }))

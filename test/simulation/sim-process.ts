@@ -114,7 +114,7 @@ export class SimProcess {
     )
     const parts: SimParts = {
       consumer: this.#watched(consumer),
-      invoker: world.function.invoker(this.owner),
+      invoker: this.#checked(world.function.invoker(this.owner)),
       clock: this.clock,
       parallelizationFactor,
       drainMs
@@ -171,6 +171,13 @@ export class SimProcess {
     this.#world.checker.trace.note(this.owner.name, 'paused', forMs)
   }
 
+  /** Holds what the poller would commit now to what is done. */
+  checkDebts(): void {
+    for (const { lane, ledger, partition } of this.#owned) {
+      if (!lane.closed) this.#world.checker.owes(this.owner, partition, ledger.committable)
+    }
+  }
+
   /** Asks the poller to stop, and holds it to what a stop promises. */
   stop(): void {
     if (this.state !== 'running') return
@@ -216,6 +223,18 @@ export class SimProcess {
 
   // ---- between the poller and its consumer
 
+  #checked(invoker: Invoker): Invoker {
+    return {
+      invoke: async (event, request) => {
+        const reply = await invoker.invoke(event, request)
+        // When the poller has done with the answer what it does.
+        this.#world.time.after(0, () => this.checkDebts(), this.life)
+        return reply
+      },
+      close: () => invoker.close()
+    }
+  }
+
   #watched(consumer: Consumer): Consumer {
     const { checker } = this.#world
     const { owner } = this
@@ -246,6 +265,7 @@ export class SimProcess {
       },
       revoked: async partitions => {
         const going = checker.leaving(owner, partitions)
+        this.#world.time.after(owner.drainMs + 1, () => checker.drained(owner, going), this.life)
         try {
           await listener.revoked(partitions)
         } catch (error) {

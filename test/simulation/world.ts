@@ -85,9 +85,7 @@ class World implements SimWorld {
     const group = new Group(plan.partitions, settings, time, {
       assigned: (owner, partitions) => this.checker.given(owner, partitions)
     })
-    this.broker = new Broker(this.#logs, group, time, (owner, log, offset) =>
-      this.checker.committed(owner, log, offset)
-    )
+    this.broker = new Broker(this.#logs, group, time, this.checker)
     this.network = new Network(plan, time, new Chance(plan.seed, 3))
     this.function = new SimFunction(plan.function, time, new Chance(plan.seed, 4), this.checker)
   }
@@ -191,7 +189,9 @@ class World implements SimWorld {
       case 'roll':
         running.forEach((process, index) => {
           const afterMs = (index * forMs) / running.length
-          time.after(afterMs, () => process.stop())
+          time.after(afterMs, () => {
+            if (!this.#healed) process.stop()
+          })
           time.after(afterMs, restart)
         })
         return
@@ -203,6 +203,9 @@ class World implements SimWorld {
         return
       case 'join':
         if (running.length < 5) this.#start()
+        return
+      case 'expel':
+        if (victim !== undefined) broker.group.expel(victim.owner.name)
         return
       case 'rebalance':
         broker.group.rebalance()

@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { mutants } from './mutants.ts'
+import { drawPlan } from './plan.ts'
+import { runPlan } from './world.ts'
+
+const seedsAtMost = 500
+
+for (const mutant of mutants) {
+  test(`finds the planted bug: ${mutant.name}`, async t => {
+    for (let seed = 1; seed <= seedsAtMost; seed++) {
+      const { failures } = await runPlan(drawPlan(seed), { mutant })
+      if (failures.length === 0) continue
+      t.diagnostic(`seed ${seed}: ${failures[0]}`)
+      return
+    }
+    assert.fail(`not found in ${seedsAtMost} seeds`)
+  })
+}
