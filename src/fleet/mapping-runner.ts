@@ -1,7 +1,7 @@
 import type { Author, fleetOperations } from '../core/mapping/history.ts'
 import { settledState, wanted } from '../core/mapping/lifecycle.ts'
-import { type Mapping, userInitiated } from '../core/mapping/mapping.ts'
-import { describeProblem, type ProcessingProblem } from '../core/mapping/processing-result.ts'
+import { type Mapping, processedOk, userInitiated } from '../core/mapping/mapping.ts'
+import { describeProblem, problemPrefix, type ProcessingProblem } from '../core/mapping/processing-result.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ClusterDirectory } from '../ports/clusters.ts'
 import type { FunctionCatalog } from '../ports/functions.ts'
@@ -30,6 +30,8 @@ interface Running {
   readonly handle: PollerHandle
   /** It takes part in its group, or has said what keeps it from that. */
   up: boolean
+  /** It has told a result of its own: what the store holds is no longer that of a poller before it. */
+  told: boolean
 }
 
 /**
@@ -114,6 +116,7 @@ export class MappingRunner {
     const running: Running = {
       specVersion: mapping.specVersion,
       up: false,
+      told: false,
       handle: this.#world.host.open(assignment, report => {
         if (this.#running === running) this.#receive(running, report)
       })
@@ -164,9 +167,11 @@ export class MappingRunner {
       case 'running':
         if (running.up) return
         running.up = true
+        if (!running.told) this.#enqueue(() => this.#heal())
         this.look()
         return
       case 'result':
+        running.told = true
         this.#enqueue(() => this.#writeResult(report.text, report.reason ?? userInitiated))
         return
       case 'failed':
@@ -179,6 +184,12 @@ export class MappingRunner {
       default:
         throw new Error(`unknown report ${JSON.stringify(report satisfies never)}`)
     }
+  }
+
+  /** What kept an earlier poller, or any poller at all, from working is over, even if there is no record to prove it by. */
+  async #heal(): Promise<void> {
+    const mapping = await this.#world.store.get(this.uuid)
+    if (mapping?.lastProcessingResult.startsWith(problemPrefix)) await this.#writeResult(processedOk, userInitiated)
   }
 
   async #writeResult(text: string, reason: string): Promise<void> {

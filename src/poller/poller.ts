@@ -187,9 +187,10 @@ export class Poller implements ConsumerListener {
   }
 
   problem(problem: ConsumerProblem | undefined): void {
-    // A source that cannot be reached is a state to show, not a start that failed (reference 1.6).
-    if (problem !== undefined) this.#parts.report({ kind: 'running' })
     this.#result.source(problem)
+    // A source that cannot be reached is a state to show, not a start that failed (reference 1.6). Told after the problem:
+    // a poller that runs and has told of none has none.
+    if (problem !== undefined) this.#parts.report({ kind: 'running' })
   }
 
   // ---- batches

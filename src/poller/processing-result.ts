@@ -37,7 +37,8 @@ export class ProcessingResult {
   #tell(): void {
     const [failing] = this.#failing.values()
     const problem = this.#source ?? failing
-    if (problem === undefined && !this.#settledOnce) return
+    // Nothing to say before the first record, except that a problem it told of is over.
+    if (problem === undefined && !this.#settledOnce && this.#last === '') return
     const result: { text: string; reason?: string } =
       problem === undefined ? { text: processedOk } : describeProblem(problem)
     const key = `${result.reason ?? ''} ${result.text}`

@@ -16,7 +16,7 @@ export interface PollerAssignment {
 }
 
 export type PollerReport =
-  /** It takes part in the group (assigned or waiting for partitions). */
+  /** It takes part in the group (assigned or waiting for partitions), or has told by a `result` before what keeps it from that. */
   | { readonly kind: 'running' }
   /** Text of LastProcessingResult, and AWS's code for StateTransitionReason when the source is at fault. */
   | { readonly kind: 'result'; readonly text: string; readonly reason?: string }

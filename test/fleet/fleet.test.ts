@@ -193,7 +193,7 @@ test('a late report of a poller that was replaced says nothing about the new one
 })
 
 test('a function that is no longer configured is said so, and the mapping runs when it is back', async () => {
-  const { fleet, insert, store, clock, functions, host } = setup([])
+  const { fleet, insert, say, store, clock, functions, host } = setup([])
   await fleet.start()
   const uuid = await insert()
   const { state, lastProcessingResult, stateTransitionReason } = (await store.get(uuid))!
@@ -203,6 +203,30 @@ test('a function that is no longer configured is said so, and the mapping runs w
   functions.push(orders)
   await clock.advance(60_000)
   assert.equal(host.running.length, 1)
+  await say({ kind: 'running' })
+  const healed = (await store.get(uuid))!
+  assert.deepEqual([healed.lastProcessingResult, healed.stateTransitionReason], ['OK', 'USER_INITIATED'])
+})
+
+test('a poller that takes part although another had a problem heals it; one that tells of it does not', async () => {
+  const { fleet, insert, say, change, store } = setup()
+  await fleet.start()
+  const uuid = await insert()
+  const problem = { text: 'PROBLEM: Connection error.', reason: 'EVENT_SOURCE_AUTHN_ERROR' }
+  await say({ kind: 'result', ...problem })
+  await say({ kind: 'running' })
+  const seen = async () => {
+    const { lastProcessingResult, stateTransitionReason } = (await store.get(uuid))!
+    return [lastProcessingResult, stateTransitionReason]
+  }
+  assert.deepEqual(await seen(), [problem.text, problem.reason])
+  await change(uuid, { spec: aSpec({ batchSize: 7 }), state: 'Updating' })
+  await say({ kind: 'result', ...problem })
+  await say({ kind: 'running' })
+  assert.deepEqual(await seen(), [problem.text, problem.reason])
+  await change(uuid, { spec: aSpec({ batchSize: 8 }), state: 'Updating' })
+  await say({ kind: 'running' })
+  assert.deepEqual(await seen(), ['OK', 'USER_INITIATED'])
 })
 
 test('a cluster that is not configured is said so', async () => {

@@ -17,6 +17,9 @@ export interface ProcessingProblem {
   readonly message: string
 }
 
+/** Begins every text of a problem, and no other. */
+export const problemPrefix = 'PROBLEM: '
+
 const sentences: Record<ProcessingProblem['kind'], string> = {
   connection: 'PROBLEM: Connection error. Please check your event source connection configuration.',
   authentication: 'PROBLEM: SASL authentication failed.',
