@@ -92,7 +92,10 @@ function fromHeader(headers: ReadonlyMap<string, string>): Signature {
   const parts = new Map<string, string>()
   for (const part of text.slice(algorithm.length + 1).split(',')) {
     const at = part.indexOf('=')
-    parts.set(trimmed(part.slice(0, at)), trimmed(part.slice(at + 1)))
+    const name = trimmed(part.slice(0, at))
+    // Two headers of the name come as one; which of them counts must not be ours to guess.
+    if (parts.has(name)) throw incomplete(`Authorization header has '${name}' twice.`)
+    parts.set(name, trimmed(part.slice(at + 1)))
   }
   const wanted = (name: string): string => {
     const value = parts.get(name)

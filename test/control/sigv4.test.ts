@@ -326,3 +326,10 @@ test('a request that is signed twice is refused', async () => {
     refusedWith('MILL_AUTH_INCOMPLETE', 'not in both')
   )
 })
+
+test('two Authorization headers are refused', async () => {
+  const { head, body } = await sign()
+  const authorization = head.headers.find(([name]) => name === 'authorization') ?? (['authorization', ''] as const)
+  const doubled = { body, head: { ...head, headers: [...head.headers, authorization] } }
+  assert.throws(() => authenticate(doubled), refusedWith('MILL_AUTH_INCOMPLETE', 'twice'))
+})
