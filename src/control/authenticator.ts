@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { MillraceError } from '../core/errors.ts'
 import type { Clock } from '../ports/clock.ts'
-import { readSignature } from './sigv4.ts'
+import { readSignature, SigningKeys } from './sigv4.ts'
 import type { RequestHead } from './sigv4.ts'
 
 export type Access = 'read' | 'write'
@@ -38,10 +38,11 @@ const principal = (accessKeyId: string, access: Access): Principal => ({ accessK
 
 /** Takes requests signed with AWS Signature Version 4 by one of these credentials. */
 export function sigV4Authenticator(credentials: readonly ApiCredential[], clock: Pick<Clock, 'now'>): Authenticator {
+  const keys = new SigningKeys()
   const known = new Map(credentials.map(credential => [credential.accessKeyId, credential]))
   return {
     begin(head) {
-      const claim = readSignature(head, key => known.get(key)?.secretAccessKey, clock.now())
+      const claim = readSignature(head, key => known.get(key)?.secretAccessKey, clock.now(), keys)
       const credential = known.get(claim.accessKeyId)
       if (credential === undefined || !hasToken(credential, claim.sessionToken ?? ''))
         throw new MillraceError('MILL_AUTH_UNKNOWN_KEY')

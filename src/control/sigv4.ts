@@ -1,4 +1,4 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import { MillraceError } from '../core/errors.ts'
 import { decodeQuery } from './query.ts'
 
@@ -37,7 +37,8 @@ const longestPresignedSeconds = 7 * 86_400
 export function readSignature(
   head: RequestHead,
   secretOf: (accessKeyId: string) => string | undefined,
-  nowMs: number
+  nowMs: number,
+  keys: SigningKeys
 ): SignedClaim {
   const headers = gather(head.headers)
   const query = decodeQuery(head.query)
@@ -52,7 +53,7 @@ export function readSignature(
   const secret = secretOf(scope.accessKeyId)
   if (secret === undefined) throw new MillraceError('MILL_AUTH_UNKNOWN_KEY')
   checkTime(signature, scope, nowMs)
-  const key = signingKey(secret, scope)
+  const key = keys.of(secret, scope)
   return {
     accessKeyId: scope.accessKeyId,
     ...(signature.sessionToken === undefined ? {} : { sessionToken: signature.sessionToken }),
@@ -193,13 +194,14 @@ function checkTime({ date, expiresSeconds }: Signature, { day }: Scope, nowMs: n
   const signedMs = Date.parse(`${year}-${month}-${dayOfMonth}T${hour}:${minute}:${second}Z`)
   if (Number.isNaN(signedMs) || day.length !== 8)
     throw incomplete(`Date must be in ISO-8601 'basic format' (20261121T115217Z), got ${date}.`)
-  const nowText = basicTime(nowMs)
   const untilMs = signedMs + (expiresSeconds === undefined ? skewMs : expiresSeconds * 1000)
   if (nowMs > untilMs)
-    throw expired(`${date} is now earlier than ${basicTime(nowMs - (untilMs - signedMs))} (server time ${nowText}).`)
+    throw expired(
+      `${date} is now earlier than ${basicTime(nowMs - (untilMs - signedMs))} (server time ${basicTime(nowMs)}).`
+    )
   if (nowMs < signedMs - skewMs)
     throw mismatch(
-      `Signature not yet current: ${date} is still later than ${basicTime(nowMs + skewMs)} (server time ${nowText} + 5 min.)`
+      `Signature not yet current: ${date} is still later than ${basicTime(nowMs + skewMs)} (server time ${basicTime(nowMs)} + 5 min.)`
     )
 }
 
@@ -265,11 +267,25 @@ function gather(headers: RequestHead['headers']): Map<string, string> {
   return gathered
 }
 
-function signingKey(secret: string, { day, region }: Scope): Buffer {
-  return hmac(hmac(hmac(hmac(`AWS4${secret}`, day), region), service), 'aws4_request')
+const mostKeys = 1_000
+
+/** Keys of a day and region, which cost four hashes each: a client uses one all day. */
+export class SigningKeys {
+  readonly #keys = new Map<string, Buffer>()
+
+  of(secret: string, { day, region }: Scope): Buffer {
+    const name = `${day} ${region} ${secret}`
+    const kept = this.#keys.get(name)
+    if (kept !== undefined) return kept
+    const key = hmac(hmac(hmac(hmac(`AWS4${secret}`, day), region), service), 'aws4_request')
+    // Anybody may name regions without end.
+    if (this.#keys.size >= mostKeys) this.#keys.clear()
+    this.#keys.set(name, key)
+    return key
+  }
 }
 
-const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex')
+const sha256 = (data: string | Uint8Array): string => hash('sha256', data)
 const hmac = (key: string | Buffer, text: string): Buffer => createHmac('sha256', key).update(text).digest()
 
 /** In a time that does not tell how much of it was right. */
