@@ -84,6 +84,7 @@ export class Checker {
       next: startOffset,
       calls: 0,
       cuts: [],
+      cutToldMs: -1,
       fetched: new Map(),
       sent: new Set(),
       retry: undefined,
@@ -104,6 +105,7 @@ export class Checker {
         if (tenure === undefined || tenure.fenced) continue
         this.trace.note(other.name, 'fenced', partition)
         tenure.fenced = true
+        this.#logs[partition]!.passedOn()
         this.#explain(tenure)
       }
     }
@@ -192,7 +194,8 @@ export class Checker {
     else {
       for (const record of log.within(to, Infinity)) record.mayRepeat = true
       tenure.cuts.push(to)
-      log.known(to)
+      if (!tenure.fenced) log.known(to)
+      tenure.cutToldMs = this.#nowMs()
       tenure.next = Math.min(tenure.next, to)
       tenure.settledUpTo = Math.min(tenure.settledUpTo, to)
     }
@@ -279,7 +282,8 @@ export class Checker {
     if (tenure.phase === 'leaving') this.fail(`I9: ${owner.name} called with partition ${partition} while giving it up`)
     if (tenure.calls > 0) this.fail(`I4: ${owner.name} has two calls in flight with partition ${partition}`)
     this.#checkSequence(owner, tenure, records)
-    if (log.records[first.index] === first && log.frontier < first.offset) {
+    const behind = log.wasCut && tenure.fenced
+    if (!behind && log.records[first.index] === first && log.frontier < first.offset) {
       this.fail(`I4: ${owner.name} sent partition ${partition} offset ${first.offset} before ${log.frontier} was done`)
     }
     this.#checkWindow(owner, tenure, first)
@@ -407,7 +411,10 @@ export class Checker {
   dropped(owner: Owner, partition: number, offset: number, fits: (record: SimRecord) => boolean): void {
     this.trace.note(owner.name, 'dropped', partition, offset)
     const tenure = owner.tenures.get(partition)
-    for (const record of this.#logs[partition]!.within(offset, offset + 1)) {
+    const log = this.#logs[partition]!
+    for (const record of log.within(offset, offset + 1)) {
+      // The one that was dropped is no more in a log that was cut.
+      if (fits(record) && log.wasCut) continue
       if (fits(record) && !record.refusedAlone)
         this.fail(`I2: ${owner.name} dropped partition ${partition} offset ${offset}, which fits`)
       record.done = true
@@ -421,6 +428,7 @@ export class Checker {
 
   commitAsked(owner: Owner, offsets: readonly CommitOffset[]): void {
     owner.commitsOpen++
+    owner.commitAskedMs = this.#nowMs()
     for (const { partition, offset } of offsets) {
       this.trace.note(owner.name, 'commits', partition, offset)
       if (!owner.tenures.has(partition)) {
@@ -441,7 +449,8 @@ export class Checker {
   owes(owner: Owner, partition: number, committable: number): void {
     const tenure = owner.tenures.get(partition)
     const log = this.#logs[partition]!
-    if (tenure === undefined || committable <= this.#highestCommit(log)) return
+    if (tenure === undefined || (tenure.fenced && log.wasCut)) return
+    if (committable <= this.#highestCommit(log)) return
     this.fail(
       `I1: ${owner.name} would commit partition ${partition} to ${committable}, but ${log.frontier} is not done`
     )
@@ -451,9 +460,13 @@ export class Checker {
   committed(name: string, log: PartitionLog, offset: number): void {
     const { partition } = log
     this.trace.note(name, 'committed', partition, offset)
-    if (this.#owners.get(name)?.tenures.get(partition)?.fenced === true) {
+    const owner = this.#owners.get(name)
+    const tenure = owner?.tenures.get(partition)
+    if (tenure?.fenced === true) {
       this.fail(`I9: ${name} committed partition ${partition}, which somebody else had been given`)
     }
+    // It was on its way when its poller was told that the log had been cut: another follows, further back.
+    if (owner !== undefined && tenure !== undefined && tenure.cutToldMs >= owner.commitAskedMs) return
     if (offset > this.#highestCommit(log)) {
       this.fail(`I1: ${name} committed partition ${partition} to ${offset}, but ${log.frontier} is not done`)
     }

@@ -21,6 +21,7 @@ export interface Owner {
   /** Since when it may have made another call. */
   slotFreeSinceMs: number
   commitsOpen: number
+  commitAskedMs: number
   commitEndedMs: number
   commitFailedMs: number
   /** Infinity: it was not asked to stop. */

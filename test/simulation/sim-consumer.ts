@@ -41,7 +41,8 @@ export class SimConsumer implements Consumer {
   readonly #fetcher: FetcherModel
   readonly #starting = new Set<number>()
   #listener!: ConsumerListener
-  #commitTimeoutMs: number
+  /** What was asked for before a stop is not tried for longer than this. */
+  #hurryMs = Infinity
   /** How often each partition was lost: a commit that was under way then is not sent again. */
   readonly #losses = new Map<number, number>()
   #seeking = false
@@ -50,7 +51,6 @@ export class SimConsumer implements Consumer {
   constructor(settings: ConsumerSettings, deps: ConsumerDeps) {
     this.#settings = settings
     this.#deps = deps
-    this.#commitTimeoutMs = settings.commitTimeoutMs
     this.#fetcher = new FetcherModel(settings, deps, () => this.#listener)
     this.#member = new MemberModel(settings, {
       ...deps,
@@ -76,7 +76,11 @@ export class SimConsumer implements Consumer {
 
   async commit(offsets: readonly CommitOffset[]): Promise<void> {
     const { broker, network, life, clock, name } = this.#deps
-    const deadlineMs = clock.monotonicMs() + this.#commitTimeoutMs
+    const { commitTimeoutMs } = this.#settings
+    const askedMs = clock.monotonicMs()
+    const stopping = this.#stopped
+    const deadlineMs = () =>
+      stopping ? askedMs + stopCommitTimeoutMs : Math.min(askedMs + commitTimeoutMs, this.#hurryMs)
     const losses = offsets.map(({ partition }) => this.#lossesOf(partition))
     for (let tries = 0; ; tries++) {
       const stranger = offsets.find(
@@ -97,7 +101,7 @@ export class SimConsumer implements Consumer {
           throw new Error(`commit refused: ${answer}`)
         }
       }
-      if (clock.monotonicMs() >= deadlineMs) throw new Error('Kafka did not take the commit in time')
+      if (clock.monotonicMs() >= deadlineMs()) throw new Error('Kafka did not take the commit in time')
       await this.#pause(retryDelayMs(tries, clock.chance(), 50, 1_000))
     }
   }
@@ -112,7 +116,7 @@ export class SimConsumer implements Consumer {
 
   async stop(): Promise<void> {
     this.#stopped = true
-    this.#commitTimeoutMs = Math.min(this.#commitTimeoutMs, stopCommitTimeoutMs)
+    this.#hurryMs = this.#deps.clock.monotonicMs() + stopCommitTimeoutMs
     this.#fetcher.stop()
     await this.#member.stop()
   }
@@ -142,11 +146,18 @@ export class SimConsumer implements Consumer {
           reply => reply(fresh.map(partition => this.#startOf(partition))),
           1_000
         )
+        const found = fresh.flatMap((partition, index) =>
+          this.#starting.has(partition) ? [{ topic, partition, offset: starts[index]! }] : []
+        )
+        if (found.length === 0) continue
         // Where the group begins is its user's choice: what lies before is nobody's loss.
-        fresh.forEach((partition, index) => broker.logs[partition]!.excuse(0, starts[index]!))
-        const offsets = fresh.map((partition, index) => ({ topic, partition, offset: starts[index]! }))
-        await this.commit(offsets.filter(({ partition }) => this.#starting.has(partition)))
-        this.#tell(fresh, starts, true)
+        for (const { partition, offset } of found) broker.logs[partition]!.excuse(0, offset)
+        await this.commit(found)
+        this.#tell(
+          found.map(({ partition }) => partition),
+          found.map(({ offset }) => offset),
+          true
+        )
       } catch {
         await this.#pause(retryDelayMs(tries, clock.chance(), 50, 2_000))
       }

@@ -50,7 +50,7 @@ export interface SimWorld {
 }
 
 /** How long a stop may take beyond its grace: a commit that is under way, the last one, and leaving the group. */
-const stopSlackMs = 14_000
+const stopSlackMs = 17_000
 /** What `src/adapters/kafka/kafka-consumer.ts` allows beyond the drain. */
 const drainSlackMs = 5_000
 
@@ -87,6 +87,7 @@ export class SimProcess {
       full: false,
       slotFreeSinceMs: 0,
       commitsOpen: 0,
+      commitAskedMs: 0,
       commitEndedMs: 0,
       commitFailedMs: -1,
       stopAskedMs: Infinity

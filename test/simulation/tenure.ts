@@ -21,6 +21,8 @@ export interface Tenure {
   calls: number
   /** Where the log was cut meanwhile. */
   readonly cuts: number[]
+  /** When it was told of a cut last. */
+  cutToldMs: number
   /** When its records were fetched. */
   readonly fetched: Map<SimRecord, number>
   /** Records in flight. */
