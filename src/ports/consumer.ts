@@ -6,12 +6,22 @@ export interface ClusterAddress {
   readonly bootstrapServers: readonly string[]
 }
 
+export const groupProtocolChoices = ['auto', 'classic', 'consumer'] as const
+export type GroupProtocolChoice = (typeof groupProtocolChoices)[number]
+
 export interface ConsumerOptions {
   readonly cluster: ClusterAddress
   readonly topic: string
   readonly groupId: string
   readonly clientId: string
   readonly startingPosition: StartingPosition
+  /** How the group is formed. Default `auto`: KIP-848's protocol `consumer` where broker and group take part in it. */
+  readonly groupProtocol?: GroupProtocolChoice
+  /**
+   * Makes a static member (KIP-345): stopped and started again within the session it goes on without a rebalance.
+   * No two members of a group at a time may have the same.
+   */
+  readonly groupInstanceId?: string
   /** How long a rebalance waits for the batches in flight of partitions that go. */
   readonly drainMs: number
 }

@@ -31,6 +31,7 @@ function setup(kafka: RealKafka) {
         groupId: `${topic}-readers`,
         clientId: 'test',
         startingPosition: { kind: 'TRIM_HORIZON' },
+        groupProtocol: 'classic',
         drainMs: 5000,
         ...options
       },

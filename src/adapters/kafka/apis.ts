@@ -23,6 +23,7 @@ export const apis = {
   joinGroup: family('joinGroup', kafka.joinGroupV9.api),
   syncGroup: family('syncGroup', kafka.syncGroupV5.api),
   heartbeat: family('heartbeat', kafka.heartbeatV4.api),
+  consumerGroupHeartbeat: family('consumerGroupHeartbeat', kafka.consumerGroupHeartbeatV1.api),
   leaveGroup: family('leaveGroup', kafka.leaveGroupV5.api),
   offsetCommit: family('offsetCommit', kafka.offsetCommitV9.api),
   offsetFetch: family('offsetFetch', kafka.offsetFetchV9.api),

@@ -10,7 +10,7 @@ import { retryDelayMs } from './retry-delay.ts'
 import { Waiter } from './waiter.ts'
 
 /** How a refused commit goes on. */
-type CommitReaction = 'taken' | 'again' | 'again-elsewhere' | 'again-when-settled' | 'refused'
+type CommitReaction = 'taken' | 'again' | 'again-elsewhere' | 'again-after-beat' | 'again-when-settled' | 'refused'
 
 /** Same code, same reaction: the table of what OffsetCommit may answer. Unknown codes are tried again. */
 export function reactToCommit(code: number): CommitReaction {
@@ -27,6 +27,9 @@ export function reactToCommit(code: number): CommitReaction {
     case errorCode.illegalGeneration:
     case errorCode.unknownMemberId:
       return 'again-when-settled'
+    // Our epoch was raised, and the answer that tells us so is under way or lost.
+    case errorCode.staleMemberEpoch:
+      return 'again-after-beat'
     case errorCode.fencedInstanceId:
     case errorCode.offsetMetadataTooLarge:
     case errorCode.invalidGroupId:
@@ -167,12 +170,13 @@ export class Committer {
   #reaction(code: number, used: GroupIdentity): CommitReaction {
     const { group } = this.#deps
     const reaction = reactToCommit(code)
-    if (reaction !== 'again-when-settled' || code === errorCode.rebalanceInProgress) return reaction
+    const dependsOnMember = reaction === 'again-when-settled' || reaction === 'again-after-beat'
+    if (!dependsOnMember || code === errorCode.rebalanceInProgress) return reaction
     const now = group.identity
     const movedOn = now === undefined || now.generation !== used.generation || now.memberId !== used.memberId
     if (movedOn || group.settling) return 'again'
     group.suspect()
-    return 'refused'
+    return reaction === 'again-after-beat' ? 'again' : 'refused'
   }
 
   #failed(error: Error): boolean {

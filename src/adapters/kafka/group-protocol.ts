@@ -1,8 +1,9 @@
 import type { ConsumerProblem } from '../../ports/consumer.ts'
-import { errorCode } from './problems.ts'
+import { errorCode, KafkaRefusal } from './problems.ts'
 
 /** Who we are to the coordinator, for commits. */
 export interface GroupIdentity {
+  readonly protocol: 'classic' | 'consumer'
   readonly groupId: string
   readonly memberId: string
   /** Generation of the classic protocol, epoch of KIP-848's. */
@@ -21,7 +22,7 @@ export interface GroupEvents {
   problem(problem: ConsumerProblem | undefined): void
 }
 
-/** A way to be a member of a group: the classic one, later KIP-848's. Joins again by itself until stopped. */
+/** A way to be a member of a group: the classic one, or KIP-848's. Joins again by itself until stopped. */
 export interface GroupProtocol {
   start(): void
   /** Undefined while it is no member. */
@@ -46,6 +47,8 @@ export type GroupReaction =
   | { readonly kind: 'take-id' }
   /** The partitions are somebody else's already. */
   | { readonly kind: 'lost'; readonly keepsId: boolean }
+  /** Another member took our instance id, and the partitions with it. Joining again would take them back, and so on. */
+  | { readonly kind: 'replaced' }
   /** Another broker is the coordinator, or will be. */
   | { readonly kind: 'find-coordinator' }
   /** Only a change outside can help: tell the user, try again at leisure. */
@@ -61,10 +64,12 @@ export function reactTo(code: number): GroupReaction {
     case errorCode.memberIdRequired:
       return { kind: 'take-id' }
     case errorCode.illegalGeneration:
+    case errorCode.fencedMemberEpoch:
       return { kind: 'lost', keepsId: true }
     case errorCode.unknownMemberId:
-    case errorCode.fencedInstanceId:
       return { kind: 'lost', keepsId: false }
+    case errorCode.fencedInstanceId:
+      return { kind: 'replaced' }
     case errorCode.coordinatorLoadInProgress:
     case errorCode.coordinatorNotAvailable:
     case errorCode.notCoordinator:
@@ -72,6 +77,16 @@ export function reactTo(code: number): GroupReaction {
       return { kind: 'find-coordinator' }
     default:
       return { kind: 'told' }
+  }
+}
+
+/** An error code of a group request, with what follows from it. */
+export class GroupRefusal extends KafkaRefusal {
+  readonly reaction: GroupReaction
+
+  constructor(code: number, what: string) {
+    super(code, what)
+    this.reaction = reactTo(code)
   }
 }
 

@@ -5,7 +5,8 @@ import type {
   CommitOffset,
   Consumer,
   ConsumerListener,
-  ConsumerOptions
+  ConsumerOptions,
+  GroupProtocolChoice
 } from '../../ports/consumer.ts'
 import type { Log } from '../../ports/log.ts'
 import { BufferPool } from './buffer-pool.ts'
@@ -15,7 +16,11 @@ import { CoordinatorFinder } from './coordinator.ts'
 import { Fetcher } from './fetcher.ts'
 import type { ResetReason } from './fetcher.ts'
 import type { GroupEvents, GroupProtocol } from './group-protocol.ts'
+import { ConsumerProtocolMember } from './consumer-protocol-member.ts'
+import type { ConsumerProtocolDeps } from './consumer-protocol-member.ts'
 import { ClassicMember } from './member.ts'
+import type { MemberOptions } from './membership.ts'
+import { NegotiatedMember } from './negotiated-member.ts'
 import { listAt, listOffsets, resetTimestamp } from './offsets.ts'
 import { ProblemBoard } from './problems.ts'
 import { Starter } from './starter.ts'
@@ -116,16 +121,25 @@ class KafkaConsumer implements Consumer {
         this.#starter.wake()
       }
     })
-    const member = new ClassicMember(
+    const member = openMember(
+      options.groupProtocol ?? 'auto',
       {
         groupId: options.groupId,
         topic: options.topic,
+        instanceId: options.groupInstanceId ?? null,
         sessionTimeoutMs: tuning.sessionTimeoutMs,
         rebalanceTimeoutMs: options.drainMs + 3 * drainSlackMs,
         revokeTimeoutMs: options.drainMs + drainSlackMs,
         metadataMaxAgeMs: tuning.metadataMaxAgeMs
       },
-      { cluster, coordinator, clock, log, events: this.#groupEvents(problems) }
+      {
+        cluster,
+        coordinator,
+        clock,
+        log,
+        events: this.#groupEvents(problems),
+        topic: { id: () => watch.topic?.id, refresh: () => watch.refresh() }
+      }
     )
     this.#committer = new Committer(options.topic, tuning.commitTimeoutMs, {
       cluster,
@@ -138,6 +152,7 @@ class KafkaConsumer implements Consumer {
       cluster,
       coordinator,
       committer: this.#committer,
+      group: member,
       watch,
       clock,
       log,
@@ -250,5 +265,21 @@ class KafkaConsumer implements Consumer {
     const wanted = new Map([[partition, timestamp]])
     const to = (await listOffsets(this.#cluster, topic, wanted)).get(partition)
     return typeof to === 'number' && to >= 0 ? to : undefined
+  }
+}
+
+function openMember(choice: GroupProtocolChoice, options: MemberOptions, deps: ConsumerProtocolDeps): GroupProtocol {
+  const classic = () => new ClassicMember(options, deps)
+  switch (choice) {
+    case 'classic':
+      return classic()
+    case 'consumer':
+      return new ConsumerProtocolMember(options, deps)
+    case 'auto': {
+      const consumer = (refused: (why: string) => void) => new ConsumerProtocolMember(options, { ...deps, refused })
+      return new NegotiatedMember({ consumer, classic }, deps.log)
+    }
+    default:
+      throw new Error(`no group protocol for ${choice satisfies never}`)
   }
 }

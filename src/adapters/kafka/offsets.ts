@@ -22,17 +22,25 @@ type OffsetFetchTopics = readonly {
   }[]
 }[]
 
-/** Asks the group's coordinator for committed offsets; -1: none. Transactional ones that are pending are waited for. */
+/**
+ * Asks the group's coordinator for committed offsets; -1: none. Transactional ones that are pending are waited for.
+ * As a member of the protocol `consumer` (`as`) it is refused when the epoch is not the present one.
+ */
 export async function committedOffsets(
   cluster: Cluster,
   coordinator: CoordinatorFinder,
   group: Pick<GroupIdentity, 'groupId'>,
   topic: string,
-  partitions: readonly number[]
+  partitions: readonly number[],
+  as?: GroupIdentity
 ): Promise<Map<number, OffsetAnswer>> {
   const wire = await coordinator.wire('commit')
   const topics = [{ name: topic, partitionIndexes: [...partitions] }]
-  const request = { groupId: group.groupId, memberId: null, memberEpoch: -1, topics }
+  const member =
+    as?.protocol === 'consumer'
+      ? { memberId: as.memberId, memberEpoch: as.generation }
+      : { memberId: null, memberEpoch: -1 }
+  const request = { groupId: group.groupId, ...member, topics }
   const response = await cluster.call(wire, apis.offsetFetch, [[request], true])
   const what = `fetching committed offsets of group ${group.groupId}`
   // From version 8 on groups are asked together; before, the one group's answer is the whole response.

@@ -27,6 +27,7 @@ export const errorCode = {
   unsupportedVersion: 35,
   storageError: 56,
   saslAuthenticationFailed: 58,
+  groupIdNotFound: 69,
   listenerNotFound: 72,
   fencedLeaderEpoch: 74,
   unknownLeaderEpoch: 75,
@@ -35,7 +36,10 @@ export const errorCode = {
   groupMaxSizeReached: 81,
   fencedInstanceId: 82,
   unstableOffsetCommit: 88,
-  unknownTopicId: 100
+  unknownTopicId: 100,
+  fencedMemberEpoch: 110,
+  unreleasedInstanceId: 111,
+  staleMemberEpoch: 113
 } as const
 
 /** Kafka's name of an error code. A code newer than the library's table is named by its number. */

@@ -25,6 +25,11 @@ export class Revocations {
     this.#deps = deps
   }
 
+  /** The listener has not answered for it yet. */
+  has(partition: number): boolean {
+    return this.#running.has(partition)
+  }
+
   /** Resolves when all of them have been given up. Those that are on their way out already are not told again. */
   revoke(partitions: readonly number[]): Promise<void> {
     const fresh = partitions.filter(partition => this.#owned.has(partition) && !this.#running.has(partition))

@@ -4,6 +4,7 @@ import type { Log } from '../../ports/log.ts'
 import type { Cluster, TopicInfo } from './cluster.ts'
 import type { Committer } from './committer.ts'
 import type { CoordinatorFinder } from './coordinator.ts'
+import type { GroupProtocol } from './group-protocol.ts'
 import { committedOffsets, listAt, listOffsets, startTimestamp } from './offsets.ts'
 import type { GroupHistory, OffsetAnswer } from './offsets.ts'
 import { problemOf } from './problems.ts'
@@ -16,6 +17,7 @@ export interface StarterDeps {
   readonly cluster: Cluster
   readonly coordinator: CoordinatorFinder
   readonly committer: Committer
+  readonly group: GroupProtocol
   readonly watch: TopicWatch
   readonly clock: Clock
   readonly log: Log
@@ -95,12 +97,13 @@ export class Starter {
   }
 
   async #startPending(): Promise<void> {
-    const { cluster, coordinator, watch } = this.#deps
+    const { cluster, coordinator, group, watch } = this.#deps
     const topic = watch.topic
     const history = this.#history
     if (topic === undefined || history === undefined) throw new Error('the topic is not known yet')
     const wanted = [...this.#pending]
-    const committed = await committedOffsets(cluster, coordinator, this.#options, topic.name, wanted)
+    const as = group.identity
+    const committed = await committedOffsets(cluster, coordinator, this.#options, topic.name, wanted, as)
     const known = wanted.filter(partition => isOffset(committed.get(partition)))
     this.#tell(known, committed, false)
     const fresh = wanted.filter(partition => committed.get(partition) === -1)

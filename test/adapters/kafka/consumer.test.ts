@@ -1,15 +1,21 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import type { TestContext } from 'node:test'
 import { systemClock } from '../../../src/adapters/host/system-clock.ts'
 import { BufferPool } from '../../../src/adapters/kafka/buffer-pool.ts'
 import { openKafkaConsumer } from '../../../src/adapters/kafka/kafka-consumer.ts'
 import { RecordingLog } from '../../support/recording-log.ts'
-import { at, byText, commitsOnRevoke, embeddedWorld, seen, until } from './embedded-world.ts'
+import { at, byText, commitsOnRevoke, embeddedWorld, heartbeatOf, seen, until } from './embedded-world.ts'
 import { RecordingListener } from './recording-listener.ts'
 
-suite('a consumer on the embedded broker', () => {
+for (const groupProtocol of ['classic', 'consumer'] as const)
+  suite(`a consumer on the embedded broker, by the group protocol ${groupProtocol}`, () => behaviour(groupProtocol))
+
+function behaviour(groupProtocol: 'classic' | 'consumer'): void {
+  const world = (t: TestContext, partitions = 3) => embeddedWorld(t, partitions, groupProtocol)
+
   test('reads every partition from its start, and hears of records as they are written', async t => {
-    const { open, put } = await embeddedWorld(t)
+    const { open, put } = await world(t)
     put(0, 'a', 'b')
     const { listener } = open()
     await seen(listener, 2)
@@ -28,7 +34,7 @@ suite('a consumer on the embedded broker', () => {
   })
 
   test('commits with metadata, and a restart goes on behind what was committed', async t => {
-    const { broker, open, put, owns } = await embeddedWorld(t)
+    const { broker, open, put, owns } = await world(t)
     put(0, 'a', 'b', 'c')
     const first = open()
     await seen(first.listener, 3)
@@ -46,7 +52,7 @@ suite('a consumer on the embedded broker', () => {
   })
 
   test('commits the start of a new group, so that LATEST does not move when it restarts', async t => {
-    const { broker, open, put, owns } = await embeddedWorld(t, 1)
+    const { broker, open, put, owns } = await world(t, 1)
     put(0, 'before')
     const first = open({ startingPosition: { kind: 'LATEST' } })
     await owns(first.listener, 0)
@@ -59,7 +65,7 @@ suite('a consumer on the embedded broker', () => {
   })
 
   test('AT_TIMESTAMP begins at the first record as young, or at the end', async t => {
-    const { broker, open, owns } = await embeddedWorld(t, 2)
+    const { broker, open, owns } = await world(t, 2)
     broker.append('orders', 0, [
       { value: Buffer.from('old'), timestamp: 1000 },
       { value: Buffer.from('young'), timestamp: 3000 }
@@ -76,7 +82,7 @@ suite('a consumer on the embedded broker', () => {
   })
 
   test('two members share the partitions, hand them over without loss or repetition, and take them back', async t => {
-    const { broker, open, put, owns } = await embeddedWorld(t, 4)
+    const { broker, open, put, owns } = await world(t, 4)
     const first = open()
     commitsOnRevoke(first)
     await owns(first.listener, 0, 1, 2, 3)
@@ -98,7 +104,7 @@ suite('a consumer on the embedded broker', () => {
   })
 
   test('a member that the group has no partition for hears that it takes part', async t => {
-    const { open, owns } = await embeddedWorld(t, 1)
+    const { open, owns } = await world(t, 1)
     const first = open()
     await owns(first.listener, 0)
     const second = open()
@@ -107,7 +113,7 @@ suite('a consumer on the embedded broker', () => {
   })
 
   test('gives a partition up only when the listener has finished with it, and stays a member meanwhile', async t => {
-    const { open, put, owns } = await embeddedWorld(t, 2)
+    const { open, put, owns } = await world(t, 2)
     const sessionTimeoutMs = 600
     const first = open({ drainMs: 20_000 }, { sessionTimeoutMs })
     await owns(first.listener, 0, 1)
@@ -137,7 +143,7 @@ suite('a consumer on the embedded broker', () => {
   })
 
   test('a commit for a partition that has gone is refused', async t => {
-    const { open, owns } = await embeddedWorld(t, 1)
+    const { open, owns } = await world(t, 1)
     const { consumer, listener } = open()
     await owns(listener, 0)
     await assert.rejects(consumer.commit([at(5, 1)]), /partition 5 of orders is not assigned/)
@@ -146,7 +152,7 @@ suite('a consumer on the embedded broker', () => {
   })
 
   test('commits are tried again through what heals, and refused for what does not', async t => {
-    const { broker, open, owns } = await embeddedWorld(t, 1)
+    const { broker, open, owns } = await world(t, 1)
     const { consumer, listener } = open()
     await owns(listener, 0)
     broker.answerNext('OffsetCommit', { error: 'COORDINATOR_LOAD_IN_PROGRESS' }, 2)
@@ -161,10 +167,10 @@ suite('a consumer on the embedded broker', () => {
   })
 
   test('a member that the coordinator no longer knows loses everything at once and joins anew', async t => {
-    const { broker, open, owns } = await embeddedWorld(t, 2)
+    const { broker, open, owns } = await world(t, 2)
     const { listener } = open({}, { sessionTimeoutMs: 600 })
     await owns(listener, 0, 1)
-    broker.answerNext('Heartbeat', { error: 'UNKNOWN_MEMBER_ID' })
+    broker.answerNext(heartbeatOf[groupProtocol], { error: 'UNKNOWN_MEMBER_ID' })
     await until(
       () => listener.events.length >= 3,
       () => listener.events.join('; ')
@@ -173,7 +179,7 @@ suite('a consumer on the embedded broker', () => {
   })
 
   test('a broker that is away for a moment is waited for, and told of', async t => {
-    const { broker, open, put, owns } = await embeddedWorld(t, 2)
+    const { broker, open, put, owns } = await world(t, 2)
     const { listener } = open()
     await owns(listener, 0, 1)
     await broker.stop()
@@ -189,7 +195,7 @@ suite('a consumer on the embedded broker', () => {
   })
 
   test('cut connections lose and repeat nothing', async t => {
-    const { broker, open, put, owns } = await embeddedWorld(t, 2)
+    const { broker, open, put, owns } = await world(t, 2)
     const { listener } = open()
     await owns(listener, 0, 1)
     for (let round = 0; round < 5; round++) {
@@ -201,7 +207,7 @@ suite('a consumer on the embedded broker', () => {
   })
 
   test('a partition whose records are gone goes on by the policy, and says from where to where', async t => {
-    const { broker, open, put } = await embeddedWorld(t, 1)
+    const { broker, open, put } = await world(t, 1)
     put(0, ...Array.from('abcdef'))
     const first = open()
     await seen(first.listener, 6)
@@ -215,7 +221,7 @@ suite('a consumer on the embedded broker', () => {
   })
 
   test('a partition that is not wanted is left out until it is resumed, and then comes without delay', async t => {
-    const { open, put } = await embeddedWorld(t, 2)
+    const { open, put } = await world(t, 2)
     const listener = new RecordingListener()
     listener.paused.add(0)
     const { consumer } = open({}, { fetchMaxWaitMs: 5000 }, listener)
@@ -231,7 +237,7 @@ suite('a consumer on the embedded broker', () => {
   })
 
   test('an unknown topic is a problem that names it, until it exists', async t => {
-    const { broker, open, put } = await embeddedWorld(t, 1)
+    const { broker, open, put } = await world(t, 1)
     const { listener } = open({ topic: 'later', startingPosition: { kind: 'LATEST' } })
     await until(() => listener.problemNow?.kind === 'unknown-topic', 'the problem is told')
     assert.match(listener.problemNow?.message ?? '', /later/)
@@ -244,7 +250,7 @@ suite('a consumer on the embedded broker', () => {
   })
 
   test('stop is safe before start, twice, and while the broker is gone', async t => {
-    const { broker, open, owns } = await embeddedWorld(t, 1)
+    const { broker, open, owns } = await world(t, 1)
     const idle = openKafkaConsumer(
       {
         cluster: { bootstrapServers: [broker.bootstrap] },
@@ -268,7 +274,7 @@ suite('a consumer on the embedded broker', () => {
   })
 
   test('stopping right after starting leaves nothing behind', async t => {
-    const { broker, open } = await embeddedWorld(t, 1)
+    const { broker, open } = await world(t, 1)
     for (let turn = 0; turn < 5; turn++) {
       const { consumer, listener } = open()
       await Promise.all([consumer.stop(), consumer.stop()])
@@ -278,7 +284,7 @@ suite('a consumer on the embedded broker', () => {
   })
 
   test('every pooled buffer is back when all records are finished and the consumer has stopped', async t => {
-    const { open, put } = await embeddedWorld(t, 2)
+    const { open, put } = await world(t, 2)
     const pool = new BufferPool(1 << 20)
     for (let i = 0; i < 50; i++) put(i % 2, 'x'.repeat(10_000))
     const { consumer, listener } = open({}, { pool })
@@ -287,4 +293,4 @@ suite('a consumer on the embedded broker', () => {
     assert.equal(pool.leases, 0)
     assert.equal(pool.heldBytes, 0)
   })
-})
+}

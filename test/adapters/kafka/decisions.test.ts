@@ -28,7 +28,8 @@ suite('what a member does about an error code', () => {
     [27, 'rejoin'],
     [30, 'told'],
     [79, 'take-id'],
-    [82, 'lost'],
+    [82, 'replaced'],
+    [110, 'lost'],
     [4711, 'told']
   ]
   for (const [code, kind] of table) test(`${errorName(code)}: ${kind}`, () => assert.equal(reactTo(code).kind, kind))

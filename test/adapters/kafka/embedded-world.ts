@@ -3,7 +3,8 @@ import { systemClock } from '../../../src/adapters/host/system-clock.ts'
 import { openKafkaConsumer } from '../../../src/adapters/kafka/kafka-consumer.ts'
 import type { KafkaTuning } from '../../../src/adapters/kafka/kafka-consumer.ts'
 import { EmbeddedBroker } from '../../../src/devbroker/broker.ts'
-import type { Consumer, ConsumerOptions } from '../../../src/ports/consumer.ts'
+import type { EmbeddedBrokerOptions } from '../../../src/devbroker/broker.ts'
+import type { Consumer, ConsumerOptions, GroupProtocolChoice } from '../../../src/ports/consumer.ts'
 import { eventually } from '../../support/poll.ts'
 import { RecordingLog } from '../../support/recording-log.ts'
 import { RecordingListener } from './recording-listener.ts'
@@ -14,9 +15,17 @@ export interface Opened {
   readonly log: RecordingLog
 }
 
+/** The request by which a member of a group of each protocol shows that it lives. */
+export const heartbeatOf = { classic: 'Heartbeat', consumer: 'ConsumerGroupHeartbeat' } as const
+
 /** An embedded broker with the topic `orders`, and consumers on it that end with the test. */
-export async function embeddedWorld(t: TestContext, partitions = 3) {
-  const broker = new EmbeddedBroker()
+export async function embeddedWorld(
+  t: TestContext,
+  partitions = 3,
+  groupProtocol: GroupProtocolChoice = 'classic',
+  options: EmbeddedBrokerOptions = {}
+) {
+  const broker = new EmbeddedBroker({ consumerHeartbeatIntervalMs: 100, ...options })
   await broker.start()
   broker.createTopic('orders', { partitions })
   const opened: Consumer[] = []
@@ -37,6 +46,7 @@ export async function embeddedWorld(t: TestContext, partitions = 3) {
         groupId: 'readers',
         clientId: 'test',
         startingPosition: { kind: 'TRIM_HORIZON' },
+        groupProtocol,
         drainMs: 5000,
         ...options
       },

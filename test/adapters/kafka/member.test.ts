@@ -123,9 +123,14 @@ suite('a member of a group', () => {
     assert.ok(performance.now() - stoppingMs < 6000)
     assert.deepEqual(listener.events, [])
   })
+})
 
+for (const groupProtocol of ['classic', 'consumer'] as const)
+  suite(`members of a group of the protocol ${groupProtocol}`, () => coming(groupProtocol))
+
+function coming(groupProtocol: 'classic' | 'consumer'): void {
   test('members that come and go all the time lose nothing and read nothing twice', async t => {
-    const { broker, open, put } = await embeddedWorld(t, 6)
+    const { broker, open, put } = await embeddedWorld(t, 6, groupProtocol)
     const all: Opened[] = []
     const join = () => {
       const opened = open({ drainMs: 2000 }, { sessionTimeoutMs: 1500 })
@@ -166,7 +171,7 @@ suite('a member of a group', () => {
       return all.reduce((sum, { listener }) => sum + listener.records.length, 0)
     }
   })
-})
+}
 
 suite('revoking', () => {
   function setup(timeoutMs = 1000) {
