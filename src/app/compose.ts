@@ -90,7 +90,12 @@ export class MillraceServer implements Service {
     const host = new ThreadHost({
       entry: threadEntry,
       threads: this.#config.workers,
-      thread: { logLevel: this.#config.logLevel, drainMs: Math.max(leastDrainMs, this.#config.graceMs) },
+      thread: {
+        logLevel: this.#config.logLevel,
+        drainMs: Math.max(leastDrainMs, this.#config.graceMs),
+        groupProtocol: this.#config.groupProtocol,
+        groupInstanceId: this.#config.groupInstanceId
+      },
       log
     })
     this.#undo.push(() => host.close())

@@ -13,7 +13,7 @@ import {
   refuseUnknownKeys,
   sectionKeys
 } from './config/sections.ts'
-import { logLevels, type Config, type Credential, type LogLevel } from './config/shape.ts'
+import { groupProtocolChoices, logLevels, type Config, type Credential, type LogLevel } from './config/shape.ts'
 import type { Given, Source } from './config/source.ts'
 import { addressText, readValue, record, valueError } from './config/value.ts'
 
@@ -90,6 +90,8 @@ function assemble({ cwd, env }: ConfigInputs, given: LoadedConfig['given'], file
   const baseDir = file?.directory ?? cwd
   const workers = read('workers')
   const logLevel = read('logLevel')
+  const groupProtocol = read('groupProtocol')
+  const groupInstanceId = read('groupInstanceId')
   if (file) refuseSecrets(file)
   const config: Config = {
     listen: read('listen'),
@@ -104,6 +106,8 @@ function assemble({ cwd, env }: ConfigInputs, given: LoadedConfig['given'], file
     credentials: mergeCredentials(file ? readCredentials(file) : [], readEnvironmentCredential(env)),
     functions: file ? readFunctions(file) : record([]),
     clusters: file ? readClusters(file) : record([]),
+    groupProtocol: groupProtocolChoices.find(choice => choice === groupProtocol) ?? 'auto',
+    groupInstanceId: groupInstanceId === 'none' ? '' : groupInstanceId,
     logLevel: logLevels.find((level): level is LogLevel => level === logLevel) ?? 'info',
     graceMs: read('graceSeconds') * 1000,
     baseDir

@@ -186,6 +186,8 @@ class Demo {
       credentials: [],
       functions: { orders: { kind: 'http', url: this.#functionUrl, timeoutSeconds: 30, headers: {} } },
       clusters: {},
+      groupProtocol: 'auto',
+      groupInstanceId: '',
       logLevel: 'error',
       graceMs: 10_000,
       baseDir: this.#dataDir

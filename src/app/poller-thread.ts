@@ -12,7 +12,7 @@ import type { PollerAssignment, PollerReport } from '../ports/poller-host.ts'
 
 if (parentPort === null) throw new Error('poller-thread runs as a worker thread only')
 const port = parentPort
-const { logLevel, drainMs } = workerData as ThreadOptions
+const { logLevel, drainMs, groupProtocol, groupInstanceId } = workerData as ThreadOptions
 const log = openLog({ level: logLevel })
 const buffers = new EventBuffers()
 const pollers = new Map<number, Poller>()
@@ -31,6 +31,8 @@ function open(poller: number, assignment: PollerAssignment): void {
         groupId: spec.consumerGroupId,
         clientId: `millrace-${mapping}`,
         startingPosition: spec.startingPosition,
+        groupProtocol,
+        ...(groupInstanceId === '' ? {} : { groupInstanceId: `${groupInstanceId}-${mapping}` }),
         drainMs
       },
       { clock: systemClock, log: mappingLog }

@@ -6,8 +6,7 @@ export interface ClusterAddress {
   readonly bootstrapServers: readonly string[]
 }
 
-export const groupProtocolChoices = ['auto', 'classic', 'consumer'] as const
-export type GroupProtocolChoice = (typeof groupProtocolChoices)[number]
+export type GroupProtocolChoice = 'auto' | 'classic' | 'consumer'
 
 export interface ConsumerOptions {
   readonly cluster: ClusterAddress

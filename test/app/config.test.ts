@@ -50,6 +50,8 @@ test('works with no file at all', async () => {
     credentials: [],
     functions: {},
     clusters: {},
+    groupProtocol: 'auto',
+    groupInstanceId: '',
     logLevel: 'info',
     graceMs: 30_000,
     baseDir: cwd
@@ -69,6 +71,8 @@ accountId: "012345678901"
 strictAws: true
 memoryBudgetMiB: 512
 workers: 3
+groupProtocol: classic
+groupInstanceId: node-1
 logLevel: debug
 graceSeconds: 5
 credentials:
@@ -100,6 +104,8 @@ secrets: {}
       { accessKeyId: 'millrace', secretAccessKey: 's3cret', access: 'write' },
       { accessKeyId: 'watcher', secretAccessKey: 'other', access: 'read' }
     ],
+    groupProtocol: 'classic',
+    groupInstanceId: 'node-1',
     logLevel: 'debug',
     graceMs: 5_000,
     baseDir: cwd
@@ -268,6 +274,14 @@ test('a value that cannot be used is named, with what would do and where it came
   await value(
     'memoryBudgetMiB: lots',
     'memoryBudgetMiB must be a whole number from 16 to 1048576, got "lots" (from millrace.yaml, line 1).'
+  )
+  await value(
+    'groupProtocol: kip848',
+    'groupProtocol must be auto, classic or consumer, got "kip848" (from millrace.yaml, line 1).'
+  )
+  await value(
+    'groupInstanceId: node 1',
+    'groupInstanceId must be none or a name of at most 200 letters, digits, ".", "_" and "-", got "node 1" (from millrace.yaml, line 1).'
   )
   await value('strictAws: perhaps', 'strictAws must be true or false, got "perhaps" (from millrace.yaml, line 1).')
   await value(

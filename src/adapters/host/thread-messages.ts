@@ -1,3 +1,4 @@
+import type { GroupProtocolChoice } from '../../ports/consumer.ts'
 import type { PollerAssignment, PollerReport } from '../../ports/poller-host.ts'
 import type { LogLevel } from '../../ports/log.ts'
 
@@ -15,4 +16,7 @@ export interface ThreadOptions {
   readonly logLevel: LogLevel
   /** Rebalances wait this long for calls in flight. */
   readonly drainMs: number
+  readonly groupProtocol: GroupProtocolChoice
+  /** This node's; with a mapping's UUID it names the member. Empty: members are not static. */
+  readonly groupInstanceId: string
 }

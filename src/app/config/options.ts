@@ -1,4 +1,4 @@
-import { logLevels } from './shape.ts'
+import { groupProtocolChoices, logLevels } from './shape.ts'
 import type { ValueType } from './value.ts'
 
 /** One option that is a single value. Parser, command-line help and the reference page read this and nothing else. */
@@ -71,6 +71,22 @@ export const options = {
     env: ['MILLRACE_WORKERS'],
     flag: { name: '--workers', value: 'N' },
     doc: 'Threads that move records; auto: as many as cores.'
+  },
+  groupProtocol: {
+    type: { kind: 'choice', values: groupProtocolChoices },
+    default: 'auto',
+    env: ['MILLRACE_GROUP_PROTOCOL'],
+    doc: "How consumer groups are formed; auto: Kafka's newer protocol (KIP-848) where the brokers offer it."
+  },
+  groupInstanceId: {
+    type: {
+      kind: 'pattern',
+      pattern: /^[A-Za-z0-9._-]{1,200}$/,
+      wanted: 'none or a name of at most 200 letters, digits, ".", "_" and "-"'
+    },
+    default: 'none',
+    env: ['MILLRACE_GROUP_INSTANCE_ID'],
+    doc: 'A name that no other node has: a restart of this node within the session then rebalances nothing.'
   },
   logLevel: {
     type: { kind: 'choice', values: logLevels },

@@ -28,6 +28,7 @@ function optionRows({ config, given }: LoadedConfig): Row[] {
     listen: addressText(config.listen),
     adminListen: addressText(config.adminListen),
     store: config.store.kind,
+    groupInstanceId: config.groupInstanceId || 'none',
     graceSeconds: config.graceMs / 1000
   }
   return optionKeys.map(key => {

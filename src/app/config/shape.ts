@@ -1,3 +1,4 @@
+import type { GroupProtocolChoice } from '../../ports/consumer.ts'
 import type { LogLevel } from '../../ports/log.ts'
 
 /** Everything the program was told, checked and with defaults filled in. Plain data: composition reads it, nobody writes. */
@@ -24,6 +25,9 @@ export interface Config {
   readonly functions: Readonly<Record<string, FunctionConfig>>
   /** By MSK ARN. */
   readonly clusters: Readonly<Record<string, ClusterConfig>>
+  readonly groupProtocol: GroupProtocolChoice
+  /** This node's among the nodes of a cluster, for static members; empty: members are not static. */
+  readonly groupInstanceId: string
   readonly logLevel: LogLevel
   /** How long a stop waits for batches in flight. */
   readonly graceMs: number
@@ -76,4 +80,5 @@ export interface ClusterConfig {
 }
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const satisfies readonly LogLevel[]
+export const groupProtocolChoices = ['auto', 'classic', 'consumer'] as const satisfies readonly GroupProtocolChoice[]
 export type { LogLevel }

@@ -9,7 +9,7 @@ function setup(t: TestContext, threads = 1) {
   const host = new ThreadHost({
     entry: new URL('../../fixtures/fake-poller-thread.ts', import.meta.url),
     threads,
-    thread: { logLevel: 'silent', drainMs: 1_000 },
+    thread: { logLevel: 'silent', drainMs: 1_000, groupProtocol: 'auto', groupInstanceId: '' },
     patienceMs: 100,
     log: silentLog
   })
