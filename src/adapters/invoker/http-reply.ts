@@ -22,7 +22,8 @@ export function readHttpReply({ status, headers, body }: HttpAnswer, host: strin
   if (status === 413) return { kind: 'too-large', message: said() }
   const functionError = first(headers['x-amz-function-error'])
   const logResult = first(headers['x-amz-log-result'])
-  const log = logResult === undefined ? {} : { logResult }
+  // It goes on into a header of ours: what is no base64 is left out.
+  const log = logResult !== undefined && /^[A-Za-z0-9+/]{0,8192}={0,2}$/.test(logResult) ? { logResult } : {}
   if (functionError !== undefined)
     return { kind: 'function-error', ...errorOf(body, functionError), payload: body, ...log }
   if (status < 200 || status > 299) {

@@ -172,6 +172,22 @@ test('the executed version is handed on', async () => {
   assert.equal(reply.executedVersion, '7')
 })
 
+test('the end of the log is asked for when it is wanted, and handed on when it is one', async () => {
+  await using world = await setup()
+  const asked: (string | undefined)[] = []
+  const invoke = async (logResult: string, logTail: boolean) => {
+    world.double.answerNext(response => {
+      asked.push(response.req.headers['x-amz-log-type'] as string | undefined)
+      response.writeHead(200, { 'x-amz-log-result': logResult }).end('1')
+    })
+    const reply = await world.invoker.invoke(anything(), aRequest({ logTail }))
+    assert.ok(reply.kind === 'returned')
+    return reply.logResult
+  }
+  assert.deepEqual([await invoke('bG9n', true), await invoke('no base64', false)], ['bG9n', undefined])
+  assert.deepEqual(asked, ['Tail', undefined])
+})
+
 test('a refused connection is unavailable and names the host', async () => {
   await using world = await setup()
   const { host } = world.double
