@@ -58,10 +58,29 @@ export class OwnedPartition implements TopicPartition {
   settle(slice: Slice): void {
     if (!this.lane.closed) {
       const { first, next } = sliceOffsets(slice)
-      const valid = Math.min(next, ...this.#cuts.slice(this.#cutsBefore.get(slice.block) ?? 0))
+      const valid = Math.min(next, this.#cutAt(slice.block))
       if (first < valid) this.ledger.settled(first, valid)
     }
     this.forget(slice)
+  }
+
+  /** What a batch could not hold goes back to the head of the lane, but for what the log has lost since. */
+  putBack(slices: readonly Slice[], arrivedAt: number): void {
+    const whole: Slice[] = []
+    for (const slice of slices) {
+      const { block, from, to } = slice
+      const cutAt = this.#cutAt(block)
+      let end = to
+      while (end > from && block.offsets[end - 1]! >= cutAt) end--
+      if (end > from) whole.push({ block, from, to: end })
+      if (end < to) this.forget({ block, from: end, to })
+    }
+    this.lane.putBack(whole, arrivedAt)
+  }
+
+  /** Where the log was cut, lowest, since the block was fetched. */
+  #cutAt(block: Block): number {
+    return Math.min(...this.#cuts.slice(this.#cutsBefore.get(block) ?? 0))
   }
 
   /**

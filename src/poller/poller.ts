@@ -268,7 +268,7 @@ export class Poller implements ConsumerListener {
       },
       putBack: (share, slices, arrivedAt) => {
         if (share.lane.leaving) this.#world.forget(share, slices)
-        else share.lane.putBack(slices, arrivedAt)
+        else this.#partitions.owner(share.lane).putBack(slices, arrivedAt)
       },
       free: ({ lane }) => {
         lane.busy = false

@@ -341,6 +341,18 @@ test('after a jump back what waits below it is delivered all the same', async ()
   assert.equal(live.blocks, 0)
 })
 
+test('what a batch gives back after a jump back is not sent from above it', async () => {
+  const { consumer, fetch, invoker, answer, live } = setup()
+  consumer.assign('orders', [0])
+  await fetch(0, 0, 8)
+  consumer.listener.jumped({ topic: 'orders', partition: 0 }, 8, 5)
+  await answer(0, { kind: 'too-large', message: 'too much' })
+  await answer(1)
+  await answer(2)
+  assert.deepEqual(invoker.sent.slice(1), [{ 'orders-0': [0, 1, 2, 3] }, { 'orders-0': [4] }])
+  assert.equal(live.blocks, 0)
+})
+
 test('a jump back is committed although nothing new is settled, and although an older commit is taken after it', async () => {
   const { consumer, fetch, invoker, clock } = setup()
   invoker.answerAll(() => ok)
