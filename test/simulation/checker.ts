@@ -88,6 +88,7 @@ export class Checker {
       fetched: new Map(),
       sent: new Set(),
       retry: undefined,
+      halved: undefined,
       sentUpTo: startOffset,
       settledUpTo: startOffset,
       leavingSinceMs: 0,
@@ -254,7 +255,7 @@ export class Checker {
           continue
         }
         records = []
-        parts.push({ tenure, records, cuts: tenure.retry?.cuts ?? tenure.cuts.length })
+        parts.push({ tenure, records, cuts: cutsBefore(tenure, record) })
       }
       records.push(record)
     }
@@ -307,6 +308,8 @@ export class Checker {
       }
       return
     }
+    // What is left of a batch that was halved while the log was cut goes on all the same.
+    if (cutsBefore(tenure, records[0]!) < tenure.cuts.length) return
     let before = tenure.next - 1
     for (const record of records) {
       if (!tenure.fetched.has(record)) {
@@ -376,7 +379,7 @@ export class Checker {
       }
       if (reply.kind === 'returned') {
         if (tenure.phase === 'over') continue
-        tenure.retry = undefined
+        tenure.retry = tenure.halved = undefined
         // What lies above a cut is fetched and sent again.
         if (tenure.cuts.length > cuts) for (const record of records) record.mayRepeat = true
         tenure.next = tenure.settledUpTo = Math.min(records.at(-1)!.offset + 1, ...tenure.cuts.slice(cuts))
@@ -386,6 +389,7 @@ export class Checker {
       if (reply.kind === 'too-large') {
         // What is halved goes back in part: only where it begins is sure.
         tenure.retry = undefined
+        tenure.halved = { cuts, first: records[0]! }
         if (call.records === 1) records[0]!.refusedAlone = true
       } else if (tenure.phase === 'open') {
         tenure.retry = { call, cuts, ids: records.map(({ id }) => id) }
@@ -480,6 +484,11 @@ export class Checker {
     const { frontier, end, reusedBelow } = log
     return Math.max(frontier, frontier === end ? reusedBelow : 0)
   }
+}
+
+/** How often the log had been cut when a batch that begins with `first` was made. */
+function cutsBefore({ cuts, retry, halved }: Tenure, first: SimRecord): number {
+  return retry?.cuts ?? (halved?.first === first ? halved.cuts : cuts.length)
 }
 
 /** Enough of the event to notice that somebody else writes into its Buffer. */

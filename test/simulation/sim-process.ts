@@ -266,12 +266,11 @@ export class SimProcess {
       },
       revoked: async partitions => {
         const going = checker.leaving(owner, partitions)
-        this.#world.time.after(owner.drainMs + 1, () => checker.drained(owner, going), this.life)
-        try {
-          await listener.revoked(partitions)
-        } catch (error) {
+        const answered = listener.revoked(partitions).catch((error: unknown) => {
           checker.fail(`${owner.name} broke: ${String(error)}`)
-        }
+        })
+        this.#world.time.after(owner.drainMs + 1, () => checker.drained(owner, going), this.life)
+        await answered
         checker.left(owner, going)
       },
       lost: partitions => {
