@@ -12,6 +12,11 @@ const epochs = { join: 0, leave: -1, leaveForAMoment: -2 } as const
 const firstIntervalMs = 5000
 /** A broker that asks for more than this is not obeyed. */
 const leastIntervalMs = 50
+/**
+ * Who has just joined and got nothing asks this often for one interval: coordinators assign a moment later (Kafka gathers
+ * assignments), and a restarted mapping must not stand still for a whole interval until it hears.
+ */
+const eagerIntervalMs = 250
 
 export interface ConsumerProtocolDeps extends MemberDeps {
   /** Assignments name topics by id: the topic's as the metadata last had it, and how to have it read again. */
@@ -31,7 +36,7 @@ interface AssignedTopic {
  * it, and only when the coordinator has read that it is gone does anybody get it.
  *
  * joining  epoch 0; owns nothing                                                → member
- * member   beats at the broker's interval, and at once when partitions are gone → joining (fenced, or unheard for a session)
+ * member   beats at the broker's interval, sooner while it has nothing yet, at once when partitions are gone → joining (fenced, or unheard for a session)
  * left     final: told to stop, refused, or replaced by another of our name
  */
 export class ConsumerProtocolMember implements GroupProtocol {
@@ -45,6 +50,7 @@ export class ConsumerProtocolMember implements GroupProtocol {
   /** Of what is owned; a topic that was made anew has another. */
   #topicId: string | undefined
   #intervalMs = firstIntervalMs
+  #eagerUntilMs = 0
   #leaving = false
   #left = false
   #done: Promise<void> = Promise.resolve()
@@ -108,11 +114,17 @@ export class ConsumerProtocolMember implements GroupProtocol {
       try {
         await this.#beat()
         tries = -1
-        if (!this.#left) await this.#common.wake.wait(this.#intervalMs)
+        if (!this.#left) await this.#common.wake.wait(this.#pauseMs)
       } catch (error) {
         if (!this.#left) await this.#failed(error, tries)
       }
     }
+  }
+
+  /** Until the next heartbeat. */
+  get #pauseMs(): number {
+    const eager = this.#common.owned.size === 0 && this.#deps.clock.monotonicMs() < this.#eagerUntilMs
+    return eager ? Math.min(eagerIntervalMs, this.#intervalMs) : this.#intervalMs
   }
 
   /** Always says everything: then every answer tells the whole assignment, and no lost one matters. */
@@ -141,6 +153,7 @@ export class ConsumerProtocolMember implements GroupProtocol {
     if (response.errorCode !== errorCode.none) throw new GroupRefusal(response.errorCode, `${what} group ${groupId}`)
     this.#epoch = response.memberEpoch
     this.#intervalMs = Math.max(leastIntervalMs, response.heartbeatIntervalMs)
+    if (epoch === epochs.join) this.#eagerUntilMs = clock.monotonicMs() + this.#intervalMs
     // The session is the broker's setting, and not told: ours is Kafka's default.
     this.#common.heard(sentMs, this.#intervalMs)
     events.problem(undefined)

@@ -119,6 +119,30 @@ suite('a member of the group protocol consumer', () => {
     )
   })
 
+  test('asks again soon when it has just joined and got nothing, but not for longer than an interval', async () => {
+    const { clock, beats, told, world, start } = setup()
+    world.answer = { epoch: 1, assigned: {} }
+    await start()
+    await clock.advance(3 * intervalMs)
+    assert.deepEqual(
+      beats.map(({ atMs }) => atMs),
+      [0, 250, 500, 750, 1000, 2000, 3000]
+    )
+    assert.deepEqual(told, ['gained '])
+  })
+
+  test('keeps to the interval as soon as it has something', async () => {
+    const { clock, beats, told, next, start } = setup()
+    next.push({ epoch: 1, assigned: {} })
+    await start()
+    await clock.advance(3 * intervalMs)
+    assert.deepEqual(
+      beats.map(({ atMs }) => atMs),
+      [0, 250, 1250, 2250]
+    )
+    assert.deepEqual(told, ['gained ', 'gained 0,1'])
+  })
+
   test('names what it drains for as long as it drains, no sooner than the interval, and then at once what is left', async () => {
     const { member, clock, beats, told, draining, world, start } = setup()
     await start()
