@@ -91,8 +91,9 @@ export class OwnedPartition implements TopicPartition {
     this.#cuts.push(offset)
     this.ledger.cut(offset)
     for (const slice of this.lane.cut(offset)) this.forget(slice)
-    // Else the group would go on above records that it has not seen when the log has grown again.
-    if (this.committed > this.ledger.committable) this.committed = -1
+    // Else the group would go on above records that it has not seen when the log has grown again. Whatever was accepted
+    // before: a commit from above the cut may still be on its way.
+    this.committed = -1
   }
 
   /** The slice is not ours to finish any more: only its memory is freed. */

@@ -341,6 +341,22 @@ test('after a jump back what waits below it is delivered all the same', async ()
   assert.equal(live.blocks, 0)
 })
 
+test('a commit that is on its way at a jump back to what was committed before is taken back', async () => {
+  const { consumer, fetch, invoker, clock } = setup()
+  invoker.answerAll(() => ok)
+  consumer.assign('orders', [0], 3)
+  await fetch(0, 3, 2)
+  const taken = consumer.holdNext()
+  await clock.advance(1_000)
+  consumer.listener.jumped({ topic: 'orders', partition: 0 }, 5, 3)
+  taken()
+  await clock.advance(1_000)
+  assert.deepEqual(
+    consumer.commits.flat().map(({ offset }) => offset),
+    [5, 3]
+  )
+})
+
 test('what a batch gives back after a jump back is not sent from above it', async () => {
   const { consumer, fetch, invoker, answer, live } = setup()
   consumer.assign('orders', [0])
