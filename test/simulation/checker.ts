@@ -88,7 +88,6 @@ export class Checker {
       fetched: new Map(),
       sent: new Set(),
       retry: undefined,
-      halved: undefined,
       sentUpTo: startOffset,
       settledUpTo: startOffset,
       leavingSinceMs: 0,
@@ -255,7 +254,7 @@ export class Checker {
           continue
         }
         records = []
-        parts.push({ tenure, records, cuts: cutsBefore(tenure, record) })
+        parts.push({ tenure, records, cuts: tenure.retry?.cuts ?? tenure.cuts.length })
       }
       records.push(record)
     }
@@ -276,14 +275,15 @@ export class Checker {
     return { owner, event, sample: sampleOf(event), parts, records: count }
   }
 
-  #checkPart(owner: Owner, { tenure, records }: CallPart): void {
+  #checkPart(owner: Owner, { tenure, records, cuts }: CallPart): void {
     const { partition } = tenure
     const log = this.#logs[partition]!
     const first = records[0]!
     if (tenure.phase === 'leaving') this.fail(`I9: ${owner.name} called with partition ${partition} while giving it up`)
     if (tenure.calls > 0) this.fail(`I4: ${owner.name} has two calls in flight with partition ${partition}`)
     this.#checkSequence(owner, tenure, records)
-    const behind = log.wasCut && tenure.fenced
+    // Whoever does not know of a cut, or tries again what it had before, is ahead of the log as it is now.
+    const behind = cuts < tenure.cuts.length || (log.wasCut && tenure.fenced)
     if (!behind && log.records[first.index] === first && log.frontier < first.offset) {
       this.fail(`I4: ${owner.name} sent partition ${partition} offset ${first.offset} before ${log.frontier} was done`)
     }
@@ -308,8 +308,6 @@ export class Checker {
       }
       return
     }
-    // What is left of a batch that was halved while the log was cut goes on all the same.
-    if (cutsBefore(tenure, records[0]!) < tenure.cuts.length) return
     let before = tenure.next - 1
     for (const record of records) {
       if (!tenure.fetched.has(record)) {
@@ -379,7 +377,7 @@ export class Checker {
       }
       if (reply.kind === 'returned') {
         if (tenure.phase === 'over') continue
-        tenure.retry = tenure.halved = undefined
+        tenure.retry = undefined
         // What lies above a cut is fetched and sent again.
         if (tenure.cuts.length > cuts) for (const record of records) record.mayRepeat = true
         tenure.next = tenure.settledUpTo = Math.min(records.at(-1)!.offset + 1, ...tenure.cuts.slice(cuts))
@@ -389,7 +387,6 @@ export class Checker {
       if (reply.kind === 'too-large') {
         // What is halved goes back in part: only where it begins is sure.
         tenure.retry = undefined
-        tenure.halved = { cuts, first: records[0]! }
         if (call.records === 1) records[0]!.refusedAlone = true
       } else if (tenure.phase === 'open') {
         tenure.retry = { call, cuts, ids: records.map(({ id }) => id) }
@@ -484,11 +481,6 @@ export class Checker {
     const { frontier, end, reusedBelow } = log
     return Math.max(frontier, frontier === end ? reusedBelow : 0)
   }
-}
-
-/** How often the log had been cut when a batch that begins with `first` was made. */
-function cutsBefore({ cuts, retry, halved }: Tenure, first: SimRecord): number {
-  return retry?.cuts ?? (halved?.first === first ? halved.cuts : cuts.length)
 }
 
 /** Enough of the event to notice that somebody else writes into its Buffer. */

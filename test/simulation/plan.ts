@@ -86,13 +86,31 @@ export function drawPlan(seed: number): Plan {
   const runMs = chance.pick([5_000, 10_000, 20_000, 30_000])
   const heavy = chance.happens(0.06)
   const drainMs = chance.pick([1_000, 3_000, 8_000])
-  const faults = Array.from({ length: kinds.length === 0 ? 0 : chance.int(calm ? 4 : 9) }, () => ({
+  const tooManyRecords = chance.happens(0.1) ? chance.between(1, 8) : 0
+  const faults: Fault[] = Array.from({ length: kinds.length === 0 ? 0 : chance.int(calm ? 4 : 9) }, () => ({
     kind: chance.pick(kinds),
     atMs: chance.int(runMs),
     forMs: chance.int(chance.pick([300, 3_000, 12_000, 20_000])),
     on: chance.int(8),
     share: chance.next()
   }))
+  // Now and then a member is forgotten again and again while its calls are slow and fail: partitions come back to whoever
+  // still waits for the answers of their last time.
+  const forgotten = chance.happens(0.1)
+  for (let left = forgotten ? 6 : 0; left > 0; left--) {
+    faults.push({ kind: 'expel', atMs: chance.int(runMs), forMs: 0, on: chance.int(8), share: 0 })
+  }
+  // And now and then a log loses its end while calls with it are slow, so that their answers meet other records.
+  const cutShort = chance.happens(0.1)
+  for (let left = cutShort ? 6 : 0; left > 0; left--) {
+    faults.push({
+      kind: 'truncate',
+      atMs: chance.int(runMs),
+      forMs: 0,
+      on: chance.int(8),
+      share: 0.5 + chance.next() / 2
+    })
+  }
   return {
     seed,
     processes: chance.pick([1, 2, 2, 3]),
@@ -116,17 +134,18 @@ export function drawPlan(seed: number): Plan {
     maxDelayMs: chance.pick([2, 20, 150]),
     lossRate: sometimes(0.3, 0.08),
     function: {
-      maxLatencyMs: chance.pick([5, 100, 1_000, 3_000]),
+      maxLatencyMs: forgotten || cutShort ? 3_000 : chance.pick([5, 100, 1_000, 3_000]),
       timeoutMs: chance.pick([2_000, 6_000, 15_000]),
-      fails: sometimes(0.5, 0.3),
+      fails: forgotten ? 0.3 : sometimes(0.5, 0.3),
       hangs: sometimes(0.3, 0.1),
       throttles: sometimes(0.3, 0.2),
       unreachable: sometimes(0.3, 0.2),
       losesAnswer: sometimes(0.3, 0.1),
       late: sometimes(0.3, 0.2),
-      tooManyRecords: chance.happens(0.1) ? chance.between(1, 8) : 0,
+      tooManyRecords,
       poisonEvery: calm || chance.happens(0.8) ? 0 : chance.between(2, 50)
     },
-    faults: faults.sort((a, b) => a.atMs - b.atMs)
+    // Of a batch that is halved while its log is cut nobody outside can say from which of the two logs its records are.
+    faults: faults.filter(({ kind }) => kind !== 'truncate' || tooManyRecords === 0).sort((a, b) => a.atMs - b.atMs)
   }
 }

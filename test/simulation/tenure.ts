@@ -29,8 +29,6 @@ export interface Tenure {
   readonly sent: Set<SimRecord>
   /** A call that failed: the next has the same records. */
   retry: { readonly call: Call; readonly cuts: number; readonly ids: readonly number[] } | undefined
-  /** A call that was too large: the next has the first half of it. */
-  halved: { readonly cuts: number; readonly first: SimRecord } | undefined
   /** One past the highest offset it has sent. */
   sentUpTo: number
   /** One past the highest offset that it settled. */
