@@ -204,7 +204,9 @@ export class Checker {
   /** What was in flight or done since the last commit will be delivered once more, and may be. */
   #explain(tenure: Tenure): void {
     const log = this.#logs[tenure.partition]!
-    for (const record of log.within(Math.max(0, log.committed), tenure.sentUpTo)) {
+    // A commit that takes a cut log further back may still be on its way.
+    const from = log.wasCut ? 0 : Math.max(0, log.committed)
+    for (const record of log.within(from, tenure.sentUpTo)) {
       if (record.done || record.inFlight > 0) record.mayRepeat = true
     }
   }
