@@ -6,6 +6,7 @@ import { type Attempt, firstAttempt, plan, type Step } from '../core/retry/plan.
 import type { Clock } from '../ports/clock.ts'
 import type { Invoker } from '../ports/invoker.ts'
 import type { EventBuffers } from './event-buffers.ts'
+import type { Places } from './places.ts'
 
 /** What a delivery asks of its poller. */
 export interface DeliveryWorld {
@@ -15,6 +16,7 @@ export interface DeliveryWorld {
   readonly buffers: EventBuffers
   readonly invoker: Invoker
   readonly clock: Clock
+  readonly places: Places
   newRequestId(): string
   /** Done with these records for good. */
   settle(share: LaneShare, slices: readonly Slice[]): void
@@ -47,6 +49,8 @@ export class Delivery {
   #attempt: Attempt = firstAttempt
   #requestId = ''
   #wake: (() => void) | undefined
+  /** Whoever closed the batch took a place for its first call. */
+  #placed = true
 
   constructor(batch: Batch, world: DeliveryWorld) {
     this.batch = batch
@@ -84,6 +88,14 @@ export class Delivery {
 
   /** Never rejects. When it resolves, every record is settled, forgotten or back in its lane. */
   async run(): Promise<void> {
+    try {
+      await this.#deliver()
+    } finally {
+      if (this.#placed) this.#world.places.release()
+    }
+  }
+
+  async #deliver(): Promise<void> {
     while (this.#prune()) {
       const buffer = this.#encode()
       if (buffer === undefined) continue
@@ -104,7 +116,11 @@ export class Delivery {
           // A partition that left meanwhile must not wait for a retry that it takes no part in.
           if (!this.#prune()) return
           this.#world.retrying(this, step)
+          this.#placed = false
+          this.#world.places.release()
           await this.#wait(step.waitMs)
+          if (!this.#prune()) return
+          await this.#queueForPlace()
           break
         default:
           throw new Error(`unknown step ${JSON.stringify(step satisfies never)}`)
@@ -210,6 +226,16 @@ export class Delivery {
       else this.#world.free(share)
     }
     this.#shares = kept
+  }
+
+  /** A lane that leaves meanwhile, or a stop, is heeded at once; what is left of the batch queues on. */
+  async #queueForPlace(): Promise<void> {
+    this.#wake = () => {
+      this.#prune()
+    }
+    await this.#world.places.take()
+    this.#placed = true
+    this.#wake = undefined
   }
 
   /** Returns early when it is woken: `run` looks again at what is left. */

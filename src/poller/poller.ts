@@ -24,6 +24,7 @@ import { Committer } from './committer.ts'
 import { Delivery, type DeliveryWorld } from './delivery.ts'
 import type { EventBuffers } from './event-buffers.ts'
 import { type OwnedPartition, OwnedPartitions } from './owned-partitions.ts'
+import { Places } from './places.ts'
 import { ProcessingResult } from './processing-result.ts'
 
 export interface PollerParts {
@@ -53,7 +54,7 @@ export class Poller implements ConsumerListener {
   readonly #partitions: OwnedPartitions
   readonly #result: ProcessingResult
   readonly #world: DeliveryWorld
-  readonly #maxInFlight: number
+  readonly #places: Places
   /** How long a rebalance waits for calls in flight. */
   readonly #drainMs: number
   readonly #deliveries = new Map<Delivery, Promise<void>>()
@@ -70,7 +71,9 @@ export class Poller implements ConsumerListener {
     this.#parts = parts
     this.#log = parts.log.child({ mapping, topic: spec.topic })
     this.#drainMs = drainMs
-    this.#maxInFlight = spec.parallelizationFactor ?? defaultParallelizationFactor
+    this.#places = new Places(spec.parallelizationFactor ?? defaultParallelizationFactor, () => {
+      this.#schedulePump()
+    })
     this.#assembler = new BatchAssembler({
       maxRecords: spec.batchSize,
       // Base64 grows payload by a third: this much surely fills an event; the encoder gives back what is too much.
@@ -208,13 +211,14 @@ export class Poller implements ConsumerListener {
   #pump(): void {
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
-    while (this.#mode === 'running' && this.#deliveries.size < this.#maxInFlight) {
+    while (this.#mode === 'running' && this.#places.free) {
       const now = this.#parts.clock.monotonicMs()
       const batch = this.#assembler.next(now, this.#partitions.short)
       if (batch === undefined) {
         this.#wakeAt(this.#assembler.deadline(), now)
         return
       }
+      void this.#places.take()
       const delivery = new Delivery(batch, this.#world)
       this.#deliveries.set(delivery, this.#deliver(delivery))
     }
@@ -253,6 +257,7 @@ export class Poller implements ConsumerListener {
       buffers,
       invoker,
       clock,
+      places: this.#places,
       newRequestId,
       settle: ({ lane }, slices) => {
         const owned = this.#partitions.owner(lane)

@@ -110,6 +110,37 @@ test('a failing batch is tried again with the same records and holds only its pa
   assert.deepEqual(invoker.sent[3], { 'orders-0': [2] })
 })
 
+test('batches that wait for their retry hold no place: as many failing partitions as places stop no other', async () => {
+  const { consumer, fetch, invoker, answer, clock } = setup({ parallelizationFactor: 2 })
+  consumer.assign('orders', [0, 1, 2, 3, 4])
+  for (const partition of [0, 1, 2, 3]) await fetch(partition, 0, 1)
+  await answer(0, boom)
+  await answer(1, boom)
+  assert.deepEqual(invoker.sent.slice(2), [{ 'orders-2': [0], 'orders-3': [0] }])
+  await fetch(4, 0, 1)
+  assert.deepEqual(invoker.sent[3], { 'orders-4': [0] })
+  await clock.advance(375)
+  assert.equal(invoker.calls.length, 4, 'a retry whose time has come waits for a place')
+  await fetch(2, 1, 1)
+  await answer(2)
+  assert.deepEqual(invoker.sent[4], { 'orders-0': [0] }, 'and goes before new batches')
+})
+
+test('a partition that leaves while its retry queues for a place is not waited for', async () => {
+  const { consumer, fetch, invoker, answer, clock, live } = setup({ parallelizationFactor: 1 })
+  consumer.assign('orders', [0, 1])
+  await fetch(0, 0, 1)
+  await answer(0, boom)
+  await fetch(1, 0, 1)
+  await clock.advance(375)
+  await consumer.listener.revoked([{ topic: 'orders', partition: 0 }])
+  assert.equal(live.blocks, 1)
+  await answer(1)
+  assert.equal(invoker.calls.length, 2)
+  await fetch(1, 1, 1)
+  assert.deepEqual(invoker.sent[2], { 'orders-1': [1] }, 'the place is free again')
+})
+
 test('waits longer after each failure', async () => {
   const { consumer, fetch, invoker, clock } = setup()
   invoker.answerAll(() => boom)

@@ -119,7 +119,7 @@ export class Checker {
       tenure.leavingSinceMs = this.#nowMs()
       this.trace.note(owner.name, 'leaving', tenure.partition)
     }
-    this.#unhold(owner)
+    this.#slots(owner)
     return going
   }
 
@@ -215,13 +215,6 @@ export class Checker {
     tenure.phase = 'over'
     this.#logs[tenure.partition]!.passedOn()
     owner.tenures.delete(tenure.partition)
-    this.#unhold(owner)
-  }
-
-  /** A batch of which no partition stays is not tried again. */
-  #unhold(owner: Owner): void {
-    for (const call of owner.held)
-      if (call.parts.every(({ tenure }) => tenure.phase !== 'open')) owner.held.delete(call)
     this.#slots(owner)
   }
 
@@ -304,7 +297,6 @@ export class Checker {
     const { partition, retry } = tenure
     const log = this.#logs[partition]!
     if (retry !== undefined) {
-      owner.held.delete(retry.call)
       if (retry.ids.length !== records.length || retry.ids.some((id, index) => id !== records[index]!.id)) {
         this.fail(`I5: ${owner.name} tried partition ${partition} again with other records than before`)
       }
@@ -394,14 +386,13 @@ export class Checker {
         if (call.records === 1) records[0]!.refusedAlone = true
       } else if (tenure.phase === 'open') {
         tenure.retry = { call, cuts, ids: records.map(({ id }) => id) }
-        if (reply.kind !== 'aborted') owner.held.add(call)
       }
     }
     this.#slots(owner)
   }
 
   #slots(owner: Owner): void {
-    const full = owner.calls + owner.held.size >= owner.maxCalls
+    const full = owner.calls >= owner.maxCalls
     if (owner.full && !full) owner.slotFreeSinceMs = this.#nowMs()
     owner.full = full
   }

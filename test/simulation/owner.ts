@@ -1,4 +1,3 @@
-import type { Call } from './checker.ts'
 import type { Tenure } from './tenure.ts'
 import type { Life } from './virtual-time.ts'
 
@@ -14,9 +13,7 @@ export interface Owner {
   /** What is its own now. */
   readonly tenures: Map<number, Tenure>
   calls: number
-  /** Calls that failed and will be made again: they hold their place among `maxCalls`. */
-  readonly held: Set<Call>
-  /** As many calls in flight or held as there may be. */
+  /** As many calls in flight as there may be: what waits for its retry does not count. */
   full: boolean
   /** Since when it may have made another call. */
   slotFreeSinceMs: number

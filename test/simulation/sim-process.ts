@@ -83,7 +83,6 @@ export class SimProcess {
       graceMs,
       tenures: new Map(),
       calls: 0,
-      held: new Set(),
       full: false,
       slotFreeSinceMs: 0,
       commitsOpen: 0,
