@@ -1,9 +1,12 @@
 import type { StartingPosition } from '../core/mapping/mapping.ts'
 import type { Block, TopicPartition } from '../core/record.ts'
+import type { ClusterSecurity } from './cluster-security.ts'
 
 /** How to reach a cluster. Plain data: it crosses to a poller's thread. */
 export interface ClusterAddress {
   readonly bootstrapServers: readonly string[]
+  /** Absent: plaintext. */
+  readonly security?: ClusterSecurity
 }
 
 export type GroupProtocolChoice = 'auto' | 'classic' | 'consumer'
