@@ -7,7 +7,7 @@ import { noRecordsProcessed, userInitiated } from '../core/mapping/mapping.ts'
 import type { Mapping, MappingSpec } from '../core/mapping/mapping.ts'
 import type { Operation } from '../core/mapping/constraints.ts'
 import { parseCreate } from '../core/mapping/parse.ts'
-import { addTags, removeTags } from '../core/mapping/tags.ts'
+import { addTags, changesExtensions, removeTags } from '../core/mapping/tags.ts'
 import type { Tags } from '../core/mapping/tags.ts'
 import { ignoredMembers } from '../core/mapping/unknown-members.ts'
 import { applyUpdate, parseUpdate, readUpdate } from '../core/mapping/update.ts'
@@ -130,13 +130,13 @@ export class MappingService {
 
   async tag(uuid: string, added: Tags, caller: Principal): Promise<void> {
     const author = this.#author(caller, 'TagResource20170331v2')
-    await this.#compareAndSet(uuid, 'tag', author, before => ({ tags: addTags(before.spec.tags, added) }))
+    await this.#compareAndSet(uuid, 'tag', author, before => retagged(before, addTags(before.spec.tags, added)))
   }
 
   /** Keys that are not there are no error. */
   async untag(uuid: string, keys: readonly string[], caller: Principal): Promise<void> {
     const author = this.#author(caller, 'UntagResource20170331v2')
-    await this.#compareAndSet(uuid, 'untag', author, before => ({ tags: removeTags(before.spec.tags, keys) }))
+    await this.#compareAndSet(uuid, 'untag', author, before => retagged(before, removeTags(before.spec.tags, keys)))
   }
 
   /** Oldest first; also of a mapping that has gone, as long as something of it is kept. */
@@ -211,6 +211,10 @@ export class MappingService {
     return withQualifier(isLocated ? arn : (this.#options.functions.find(name)?.arn ?? arn), qualifier)
   }
 }
+
+/** Tags of the user's own leave the poller alone; ours change how it works, so that it is started anew. */
+const retagged = ({ spec }: Mapping, tags: Tags): MappingChange =>
+  changesExtensions(spec.tags, tags) ? { spec: { ...spec, tags } } : { tags }
 
 /** Both hold plain data, with their members in whatever order they were set. */
 const isSame = (a: MappingSpec, b: MappingSpec): boolean => textOf(a) === textOf(b)

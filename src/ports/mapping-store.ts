@@ -25,7 +25,7 @@ export interface HistoryPage {
 export interface MappingChange {
   /** Given: `specVersion` grows. */
   readonly spec?: MappingSpec
-  /** Replaces the spec's tags and nothing else of it: `specVersion` stays, for no poller reads them. */
+  /** Replaces the spec's tags and nothing else of it: `specVersion` stays. Of tags that a poller reads, give the `spec`. */
   readonly tags?: Readonly<Record<string, string>>
   readonly state?: Mapping['state']
   readonly stateTransitionReason?: string

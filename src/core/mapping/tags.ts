@@ -4,6 +4,21 @@ export type Tags = Readonly<Record<string, string>>
 
 const maxTags = 50
 
+/** Every extension rides on a tag with this prefix, so that Terraform, SAM and CDK can set it. */
+const extensionPrefix = 'millrace:'
+
+/** An extension that a tag switches on, and what its value may be. */
+export interface ExtensionTag {
+  /** The whole key. */
+  readonly name: `${typeof extensionPrefix}${string}`
+  /** What would do, as the end of "The tag … must be …". */
+  readonly wanted: string
+  readonly check: (value: string) => boolean
+}
+
+/** The extensions that exist. A tag of ours that is not here is refused: one that does nothing would be believed to do something. */
+export const extensionTags: readonly ExtensionTag[] = []
+
 /** Checks the tags a mapping would have. `aws:cloudformation:` is let through, for templates carry it (reference 1.11). */
 export function checkTags(tags: Tags): void {
   const keys = Object.keys(tags)
@@ -11,9 +26,23 @@ export function checkTags(tags: Tags): void {
   for (const key of keys) {
     if (/^aws:(?!cloudformation:)/i.test(key))
       throw new MillraceError('MILL_PARAMETER_INVALID', [`Tag keys must not begin with aws:, got ${key}.`])
-    // These switch extensions on; a tag that does nothing would be believed to do something.
-    if (key.startsWith('millrace:')) throw new MillraceError('MILL_PARAMETER_NOT_BUILT', [`the tag ${key}`])
+    if (key.startsWith(extensionPrefix)) checkExtension(key, tags[key] ?? '')
   }
+}
+
+function checkExtension(key: string, value: string): void {
+  const tag = extensionTags.find(({ name }) => name === key)
+  if (tag === undefined) throw new MillraceError('MILL_PARAMETER_NOT_BUILT', [`the tag ${key}`])
+  if (!tag.check(value))
+    throw new MillraceError('MILL_PARAMETER_INVALID', [
+      `The tag ${key} must be ${tag.wanted}, got ${JSON.stringify(value)}.`
+    ])
+}
+
+/** A tag of ours has come, gone or changed: a poller that runs by the old ones is to be started anew. */
+export function changesExtensions(before: Tags, after: Tags): boolean {
+  const ofOurs = [...Object.keys(before), ...Object.keys(after)].filter(key => key.startsWith(extensionPrefix))
+  return ofOurs.some(key => before[key] !== after[key])
 }
 
 /** Merges, overwriting equal keys; the result is checked. */
