@@ -64,6 +64,16 @@ const registry = {
     aws: 'InvalidParameterValueException',
     message: 'Unsupported DestinationConfig parameter for given event source mapping type.'
   },
+  MILL_DESTINATION_INVALID: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: "The on-failure destination '%s' in DestinationConfig cannot be used: %s."
+  },
+  MILL_DESTINATION_SOURCE_TOPIC: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: 'The Kafka on-failure destination topic must differ from the source topic.'
+  },
   MILL_FUNCTION_TIMEOUT: {
     status: 400,
     aws: 'InvalidParameterValueException',
