@@ -36,10 +36,44 @@ export interface AssignedPartition extends TopicPartition {
   readonly fresh: boolean
 }
 
+/** How far it got: what a connection goes through in this order, then what it is used for. */
+export type ProblemStage =
+  | 'secret'
+  | 'DNS'
+  | 'TCP'
+  | 'TLS'
+  | 'API versions'
+  | 'SASL'
+  | 'metadata'
+  | 'authorisation'
+  | 'group'
+  | 'offsets'
+  | 'fetch'
+
 /** Why reading does not go on, in terms of the user's world; healed when `undefined` is reported. */
 export interface ConsumerProblem {
+  /**
+   * server-untrusted    the broker's certificate proves nothing to us
+   * client-refused      the broker does not take our certificate, or misses one
+   * client-certificate  our certificate or key cannot be used at all
+   * secret              what holds our credentials cannot be had
+   */
   readonly kind:
-    'connection' | 'authentication' | 'authorization' | 'unknown-topic' | 'offset-out-of-range' | 'corrupt' | 'internal'
+    | 'unresolvable'
+    | 'connection'
+    | 'server-untrusted'
+    | 'client-refused'
+    | 'client-certificate'
+    | 'secret'
+    | 'authentication'
+    | 'authorization'
+    | 'unknown-topic'
+    | 'offset-out-of-range'
+    | 'corrupt'
+    | 'internal'
+  readonly stage?: ProblemStage
+  /** `host:port`, or several with commas where it may have been any of them. */
+  readonly broker?: string
   readonly message: string
 }
 

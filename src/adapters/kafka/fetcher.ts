@@ -297,7 +297,7 @@ export class Fetcher {
         [errorCode.topicAuthorizationFailed, errorCode.corruptMessage].some(code => code === error.code))
     // A leader that moves is everyday life; what lasts is told.
     if (slow || position.tries >= 3)
-      problems.set(placeOf(partition), problemOf(error, `read partition ${partition} of ${topic}`))
+      problems.set(placeOf(partition), problemOf(error, `read partition ${partition} of ${topic}`, 'fetch'))
     const firstMs = slow ? slowRetryMs : 100
     position.retryAtMs =
       clock.monotonicMs() + retryDelayMs(position.tries, clock.chance(), firstMs, slow ? 60_000 : 5000)
@@ -330,7 +330,7 @@ export class Fetcher {
     broker.retryAtMs = clock.monotonicMs() + retryDelayMs(broker.tries, clock.chance())
     broker.tries++
     // Brokers close connections that were idle: only what fails twice is told.
-    if (broker.tries > 1) problems.set(`broker ${node}`, problemOf(error, `fetch from broker ${node}`))
+    if (broker.tries > 1) problems.set(`broker ${node}`, problemOf(error, `fetch from broker ${node}`, 'fetch'))
     log.warn({ broker: node, error: error.message }, 'cannot fetch from the broker yet')
     refreshTopic()
   }

@@ -99,7 +99,7 @@ class KafkaConsumer implements Consumer {
     const clock = deps.clock
     const problems = new ProblemBoard(problem => {
       if (this.#stopped === undefined) this.#listener?.problem(problem)
-    })
+    }, options.cluster.bootstrapServers.join())
     const { requestTimeoutMs, connectTimeoutMs } = tuning
     const cluster = new Cluster(
       {

@@ -101,7 +101,7 @@ export class Membership {
   }
 
   tell(error: unknown, doing: string): void {
-    this.#deps.events.problem(problemOf(error, `${doing} consumer group ${this.#options.groupId}`))
+    this.#deps.events.problem(problemOf(error, `${doing} consumer group ${this.#options.groupId}`, 'group'))
   }
 
   /** Leaves, in bounded time, and cuts what still waits. */

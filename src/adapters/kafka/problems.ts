@@ -1,8 +1,9 @@
 import { protocolErrorsCodesById } from '@platformatic/kafka'
-import type { ConsumerProblem } from '../../ports/consumer.ts'
+import type { ConsumerProblem, ProblemStage } from '../../ports/consumer.ts'
 
 /** Kafka's error codes that something here decides upon. */
 export const errorCode = {
+  unknownServerError: -1,
   none: 0,
   offsetOutOfRange: 1,
   corruptMessage: 2,
@@ -11,10 +12,16 @@ export const errorCode = {
   notLeaderOrFollower: 6,
   requestTimedOut: 7,
   replicaNotAvailable: 9,
+  messageTooLarge: 10,
   offsetMetadataTooLarge: 12,
+  networkException: 13,
   coordinatorLoadInProgress: 14,
   coordinatorNotAvailable: 15,
   notCoordinator: 16,
+  invalidTopic: 17,
+  recordListTooLarge: 18,
+  notEnoughReplicas: 19,
+  notEnoughReplicasAfterAppend: 20,
   illegalGeneration: 22,
   inconsistentGroupProtocol: 23,
   invalidGroupId: 24,
@@ -24,9 +31,19 @@ export const errorCode = {
   topicAuthorizationFailed: 29,
   groupAuthorizationFailed: 30,
   clusterAuthorizationFailed: 31,
+  invalidTimestamp: 32,
+  unsupportedSaslMechanism: 33,
+  illegalSaslState: 34,
   unsupportedVersion: 35,
+  outOfOrderSequenceNumber: 45,
+  duplicateSequenceNumber: 46,
+  invalidProducerEpoch: 47,
+  invalidProducerIdMapping: 49,
   storageError: 56,
   saslAuthenticationFailed: 58,
+  unknownProducerId: 59,
+  transactionalIdAuthorizationFailed: 53,
+  delegationTokenAuthorizationFailed: 65,
   groupIdNotFound: 69,
   listenerNotFound: 72,
   fencedLeaderEpoch: 74,
@@ -35,7 +52,10 @@ export const errorCode = {
   memberIdRequired: 79,
   groupMaxSizeReached: 81,
   fencedInstanceId: 82,
+  invalidRecord: 87,
   unstableOffsetCommit: 88,
+  throttlingQuotaExceeded: 89,
+  producerFenced: 90,
   unknownTopicId: 100,
   fencedMemberEpoch: 110,
   unreleasedInstanceId: 111,
@@ -49,20 +69,76 @@ export const errorName = (code: number): string =>
 /** A broker's refusal: the request arrived, was read and answered with a code. */
 export class KafkaRefusal extends Error {
   readonly code: number
+  readonly broker: string | undefined
 
-  constructor(code: number, what: string) {
+  constructor(code: number, what: string, broker?: string) {
     super(`${what}: ${errorName(code)}`)
     this.name = 'KafkaRefusal'
     this.code = code
+    this.broker = broker
   }
 }
 
-/** No answer: refused, broken, closed or silent. Trying again later may help. */
+export interface UnreachableOptions extends ErrorOptions {
+  /** Where opening the connection ended. Absent: it was open, and what it was used for says where. */
+  readonly stage?: ProblemStage
+  readonly kind?: ConsumerProblem['kind']
+}
+
+/** No answer: not found, refused, broken, closed or silent. Trying again later may help. */
 export class BrokerUnreachable extends Error {
-  constructor(address: string, reason: string, options?: ErrorOptions) {
-    super(`broker ${address}: ${reason}`, options)
+  readonly broker: string
+  readonly reason: string
+  readonly stage: ProblemStage | undefined
+  readonly kind: ConsumerProblem['kind']
+
+  constructor(broker: string, reason: string, { stage, kind = 'connection', ...options }: UnreachableOptions = {}) {
+    super(`broker ${broker}: ${reason}`, options)
     this.name = 'BrokerUnreachable'
+    this.broker = broker
+    this.reason = reason
+    this.stage = stage
+    this.kind = kind
   }
+}
+
+/** The broker does not believe who we say we are. Trying again with the same may lock the account. */
+export class AuthenticationRefused extends BrokerUnreachable {
+  constructor(broker: string, reason: string, options?: ErrorOptions) {
+    super(broker, reason, { ...options, stage: 'SASL', kind: 'authentication' })
+    this.name = 'AuthenticationRefused'
+  }
+}
+
+/** None of the brokers could be reached: tells of the one that got furthest, and then of the others in their order. */
+export class ClusterUnreachable extends BrokerUnreachable {
+  constructor(bootstrapServers: string, failures: readonly Error[]) {
+    const [first, ...others] = failures.filter(each => each instanceof BrokerUnreachable).sort(furthestFirst)
+    if (first === undefined) {
+      super(bootstrapServers, `no broker can be reached (${failures.map(each => each.message).join('; ')})`)
+    } else {
+      const rest = others.map(each => `; ${each.stage ?? ''} ${each.broker}: ${each.reason}`).join('')
+      super(first.broker, first.reason + rest, { ...stageOf(first), kind: first.kind, cause: first.cause })
+    }
+    this.name = 'ClusterUnreachable'
+  }
+}
+
+const stageOf = ({ stage }: BrokerUnreachable): UnreachableOptions => (stage === undefined ? {} : { stage })
+
+const opening: readonly (ProblemStage | undefined)[] = [
+  'DNS',
+  'TCP',
+  'TLS',
+  'API versions',
+  'secret',
+  'SASL',
+  undefined
+]
+
+// The order in which they failed changes from try to try: what is told must not.
+function furthestFirst(a: BrokerUnreachable, b: BrokerUnreachable): number {
+  return opening.indexOf(b.stage) - opening.indexOf(a.stage) || (a.broker < b.broker ? -1 : 1)
 }
 
 /** Bytes that are not what the protocol says: the connection they came over is closed. */
@@ -84,17 +160,38 @@ export class CorruptBatch extends Error {
   }
 }
 
-/** What a failure means for the user. `what` says what was being done, say "join group g". */
-export function problemOf(error: unknown, what: string): ConsumerProblem {
-  if (!(error instanceof Error)) return { kind: 'internal', message: `Cannot ${what}: ${String(error)}` }
+/**
+ * What a failure means for the user.
+ * @param doing What was being done, say "join group g".
+ * @param stage Where it failed, unless the failure knows better.
+ */
+export function problemOf(error: unknown, doing: string, stage?: ProblemStage): ConsumerProblem {
+  const at = stage === undefined ? {} : { stage }
+  if (!(error instanceof Error)) return { kind: 'internal', ...at, message: `Cannot ${doing}: ${String(error)}` }
   const chain = [...causes(error)]
-  const message = `Cannot ${what}: ${chain.map(each => each.message).join(' <- ')}`
+  const message = chain.map(each => each.message).join(' <- ')
   for (const each of chain) {
-    if (each instanceof KafkaRefusal) return { kind: kindOfCode(each.code), message }
-    if (each instanceof CorruptBatch) return { kind: 'corrupt', message }
-    if (each instanceof BrokerUnreachable || each instanceof MalformedResponse) return { kind: 'connection', message }
+    if (each instanceof KafkaRefusal) return refusal(each, message, stage)
+    // Whatever was being done, the connection is what is wrong: one text for it, or it would change with who tells first.
+    if (each instanceof BrokerUnreachable) {
+      const { kind, broker, reason } = each
+      return { kind, ...at, ...stageOf(each), broker, message: reason }
+    }
+    if (each instanceof CorruptBatch) return { kind: 'corrupt', ...at, message: `Cannot ${doing}: ${message}` }
+    if (each instanceof MalformedResponse) return { kind: 'connection', ...at, message: `Cannot ${doing}: ${message}` }
   }
-  return { kind: 'internal', message }
+  return { kind: 'internal', ...at, message: `Cannot ${doing}: ${message}` }
+}
+
+function refusal(refused: KafkaRefusal, message: string, stage: ProblemStage | undefined): ConsumerProblem {
+  const kind = kindOfCode(refused.code)
+  const at = kind === 'authorization' ? 'authorisation' : kind === 'authentication' ? 'SASL' : stage
+  return {
+    kind,
+    ...(at === undefined ? {} : { stage: at }),
+    ...(refused.broker === undefined ? {} : { broker: refused.broker }),
+    message
+  }
 }
 
 function kindOfCode(code: number): ConsumerProblem['kind'] {
@@ -102,8 +199,12 @@ function kindOfCode(code: number): ConsumerProblem['kind'] {
     case errorCode.topicAuthorizationFailed:
     case errorCode.groupAuthorizationFailed:
     case errorCode.clusterAuthorizationFailed:
+    case errorCode.transactionalIdAuthorizationFailed:
+    case errorCode.delegationTokenAuthorizationFailed:
       return 'authorization'
     case errorCode.saslAuthenticationFailed:
+    case errorCode.unsupportedSaslMechanism:
+    case errorCode.illegalSaslState:
       return 'authentication'
     case errorCode.unknownTopicOrPartition:
     case errorCode.unknownTopicId:
@@ -140,10 +241,13 @@ function* causes(error: Error, depth = 0): Generator<Error> {
 export class ProblemBoard {
   readonly #problems = new Map<string, ConsumerProblem>()
   readonly #told: (problem: ConsumerProblem | undefined) => void
+  readonly #brokers: string | undefined
   #last: string | undefined
 
-  constructor(told: (problem: ConsumerProblem | undefined) => void) {
+  /** @param brokers Who is meant where a problem does not say. */
+  constructor(told: (problem: ConsumerProblem | undefined) => void, brokers?: string) {
     this.#told = told
+    this.#brokers = brokers
   }
 
   set(place: string, problem: ConsumerProblem): void {
@@ -162,8 +266,9 @@ export class ProblemBoard {
 
   #tell(): void {
     const [first] = this.#problems.values()
-    if (first?.message === this.#last) return
-    this.#last = first?.message
-    this.#told(first)
+    const key = first === undefined ? undefined : `${first.stage} ${first.broker} ${first.message}`
+    if (key === this.#last) return
+    this.#last = key
+    this.#told(first === undefined || this.#brokers === undefined ? first : { broker: this.#brokers, ...first })
   }
 }

@@ -173,7 +173,8 @@ export class Starter {
       problems.clear('offsets')
     } catch (error) {
       if (this.#stopped) return
-      if (tries > 4) problems.set('offsets', problemOf(error, `find where group ${this.#options.groupId} begins`))
+      if (tries > 4)
+        problems.set('offsets', problemOf(error, `find where group ${this.#options.groupId} begins`, 'offsets'))
       log.warn({ error: (error as Error).message }, 'cannot find where to begin yet')
     }
   }

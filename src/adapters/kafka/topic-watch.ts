@@ -89,7 +89,7 @@ export class TopicWatch {
     } catch (error) {
       if (this.#stopped) return false
       const place = error instanceof KafkaRefusal ? 'topic' : 'cluster'
-      problems.set(place, problemOf(error, 'read the topic'))
+      problems.set(place, problemOf(error, 'read the topic', 'metadata'))
       log.warn({ error: (error as Error).message }, 'cannot read the metadata of the topic yet')
       return false
     }

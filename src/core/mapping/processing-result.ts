@@ -4,7 +4,12 @@
  */
 export interface ProcessingProblem {
   readonly kind:
+    | 'unresolvable'
     | 'connection'
+    | 'server-untrusted'
+    | 'client-refused'
+    | 'client-certificate'
+    | 'secret'
     | 'authentication'
     | 'authorization'
     | 'unknown-topic'
@@ -14,6 +19,9 @@ export interface ProcessingProblem {
     | 'function'
     | 'function-missing'
     | 'cluster-missing'
+  /** How far it got, and with whom. */
+  readonly stage?: string
+  readonly broker?: string
   readonly message: string
 }
 
@@ -21,7 +29,13 @@ export interface ProcessingProblem {
 export const problemPrefix = 'PROBLEM: '
 
 const sentences: Record<ProcessingProblem['kind'], string> = {
+  unresolvable: 'PROBLEM: The provided Kafka broker endpoints cannot be resolved.',
   connection: 'PROBLEM: Connection error. Please check your event source connection configuration.',
+  'server-untrusted': 'PROBLEM: Lambda failed to authenticate server.',
+  'client-refused': 'PROBLEM: Server failed to authenticate Lambda.',
+  'client-certificate': 'PROBLEM: Provided certificate or private key is invalid.',
+  secret:
+    'PROBLEM: Connection error. Your event source VPC must be able to connect to Lambda and STS, Secrets Manager (if event source authentication is required), and the OnFailure Destination (if one is configured).',
   authentication: 'PROBLEM: SASL authentication failed.',
   authorization: 'PROBLEM: Cluster failed to authorize Lambda.',
   'unknown-topic': 'PROBLEM: The topic does not exist on the cluster.',
@@ -35,6 +49,9 @@ const sentences: Record<ProcessingProblem['kind'], string> = {
 
 /** AWS's codes for a mapping that cannot be served; absent where the mapping itself is sound. */
 const reasons: Partial<Record<ProcessingProblem['kind'], string>> = {
+  'server-untrusted': 'EVENT_SOURCE_AUTHN_ERROR',
+  'client-refused': 'EVENT_SOURCE_AUTHN_ERROR',
+  'client-certificate': 'ESM_CONFIG_NOT_VALID',
   authentication: 'EVENT_SOURCE_AUTHN_ERROR',
   authorization: 'EVENT_SOURCE_AUTHZ_ERROR',
   'unknown-topic': 'ESM_CONFIG_NOT_VALID',
@@ -45,8 +62,14 @@ const reasons: Partial<Record<ProcessingProblem['kind'], string>> = {
 const maxDetailCharacters = 600
 
 export function describeProblem(problem: ProcessingProblem): { text: string; reason?: string } {
-  const detail = problem.message.replaceAll(/\s+/g, ' ').trim().slice(0, maxDetailCharacters)
+  const detail = detailOf(problem).replaceAll(/\s+/g, ' ').trim().slice(0, maxDetailCharacters)
   const text = detail === '' ? sentences[problem.kind] : `${sentences[problem.kind]} Details: ${detail}`
   const reason = reasons[problem.kind]
   return reason === undefined ? { text } : { text, reason }
+}
+
+/** `TLS b-1.example.com:9094: certificate has expired`. */
+function detailOf({ stage, broker, message }: ProcessingProblem): string {
+  const place = [stage, broker].filter(each => each !== undefined).join(' ')
+  return place === '' ? message : `${place}: ${message}`
 }
