@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url'
 import { Pool, type Dispatcher } from 'undici'
 import { FunctionHost } from '../src/adapters/invoker/function-host.ts'
 import { openHttpInvoker } from '../src/adapters/invoker/http.ts'
-import type { FunctionTarget } from '../src/ports/functions.ts'
+import type { HttpTarget } from '../src/ports/functions.ts'
 import type { Log } from '../src/ports/log.ts'
 
 const inFlight = 16
@@ -98,7 +98,7 @@ function median(values: number[]): number {
   return values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN
 }
 
-function viaInvoker(target: FunctionTarget, name = 'openHttpInvoker'): Contender {
+function viaInvoker(target: HttpTarget, name = 'openHttpInvoker'): Contender {
   const invoker = openHttpInvoker(target)
   const { signal } = new AbortController()
   const call = async (event: Buffer) => {

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { ConfiguredClusters } from '../adapters/clusters/configured-clusters.ts'
 import { systemClock } from '../adapters/host/system-clock.ts'
 import { ThreadHost } from '../adapters/host/thread-host.ts'
+import { AwsCredentials } from '../adapters/invoker/aws-credentials.ts'
 import { ConfiguredFunctions } from '../adapters/invoker/catalog.ts'
 import { FunctionHost } from '../adapters/invoker/function-host.ts'
 import { openSqliteStore } from '../adapters/store/sqlite.ts'
@@ -84,8 +85,9 @@ export class MillraceServer implements Service {
       region,
       accountId
     })
+    const awsCredentials = new AwsCredentials({ clock, log })
     const clusters = new ConfiguredClusters(this.#config.clusters)
-    const invoke = new DirectInvoke(log)
+    const invoke = new DirectInvoke(log, awsCredentials)
     this.#undo.push(async () => invoke[Symbol.asyncDispose]())
     const host = new ThreadHost({
       entry: threadEntry,

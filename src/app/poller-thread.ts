@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { FromThread, ThreadOptions, ToThread } from '../adapters/host/thread-messages.ts'
 import { systemClock } from '../adapters/host/system-clock.ts'
-import { openHttpInvoker } from '../adapters/invoker/http.ts'
+import { AwsCredentials } from '../adapters/invoker/aws-credentials.ts'
+import { openInvoker } from '../adapters/invoker/open.ts'
 import { openKafkaConsumer } from '../adapters/kafka/kafka-consumer.ts'
 import { openLog } from '../adapters/log/pino.ts'
 import { EventBuffers } from '../poller/event-buffers.ts'
@@ -15,6 +16,7 @@ const port = parentPort
 const { logLevel, drainMs, groupProtocol, groupInstanceId } = workerData as ThreadOptions
 const log = openLog({ level: logLevel })
 const buffers = new EventBuffers()
+const credentials = new AwsCredentials({ clock: systemClock, log })
 const pollers = new Map<number, Poller>()
 
 function open(poller: number, assignment: PollerAssignment): void {
@@ -37,7 +39,7 @@ function open(poller: number, assignment: PollerAssignment): void {
       },
       { clock: systemClock, log: mappingLog }
     ),
-    invoker: openHttpInvoker(target, { log: mappingLog, clock: systemClock }),
+    invoker: openInvoker(target, { log: mappingLog, clock: systemClock, credentials }),
     clock: systemClock,
     log,
     buffers,

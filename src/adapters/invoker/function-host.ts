@@ -4,7 +4,7 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { parseFunctionName } from '../../core/mapping/function-name.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { FunctionTarget } from '../../ports/functions.ts'
+import type { HttpTarget } from '../../ports/functions.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Service } from '../../ports/service.ts'
 import { systemClock } from '../host/system-clock.ts'
@@ -62,7 +62,7 @@ export class FunctionHost implements Service {
   }
 
   /** Where calls of a local function go, until the host is stopped. Throws for a name it does not have, and when it does not run. */
-  target(name: string): FunctionTarget {
+  target(name: string): HttpTarget {
     const runner = this.#runners.get(pathOf(name))
     const address = this.#server?.address() as AddressInfo | null | undefined
     if (runner === undefined || address === null || address === undefined) {

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import type { InvokeReply } from '../../core/retry/reply.ts'
+import type { InvokeReply, ReplyContext } from '../../core/retry/reply.ts'
 
 /** Largest answer of a function, in bytes: Lambda's 6 MB and its margin. */
 export const maxAnswerBytes = 6_291_556
@@ -20,17 +20,34 @@ export function readHttpReply({ status, headers, body }: HttpAnswer, host: strin
   }
   if (status === 502 || status === 503 || status === 504) return { kind: 'unavailable', message: said() }
   if (status === 413) return { kind: 'too-large', message: said() }
+  if (status >= 200 && status <= 299) return readRan({ status, headers, body })
   const functionError = first(headers['x-amz-function-error'])
-  const logResult = first(headers['x-amz-log-result'])
-  // It goes on into a header of ours: what is no base64 is left out.
-  const log = logResult !== undefined && /^[A-Za-z0-9+/]{0,8192}={0,2}$/.test(logResult) ? { logResult } : {}
-  if (functionError !== undefined)
-    return { kind: 'function-error', ...errorOf(body, functionError), payload: body, ...log }
-  if (status < 200 || status > 299) {
-    return { kind: 'function-error', errorType: `Http.${status}`, errorMessage: said(), payload: body }
-  }
+  const context = contextOf(status, headers)
+  return functionError === undefined
+    ? { kind: 'function-error', errorType: `Http.${status}`, errorMessage: said(), payload: body, ...context }
+    : { kind: 'function-error', ...errorOf(body, functionError), functionError, payload: body, ...context }
+}
+
+/** The answer of a function that ran, as AWS Lambda words it: whatever `X-Amz-Function-Error` marks is its failure. */
+export function readRan({ status, headers, body }: HttpAnswer): InvokeReply {
+  const functionError = first(headers['x-amz-function-error'])
+  const context = contextOf(status, headers)
+  return functionError === undefined
+    ? { kind: 'returned', payload: body, ...context }
+    : { kind: 'function-error', ...errorOf(body, functionError), functionError, payload: body, ...context }
+}
+
+function contextOf(statusCode: number, headers: HttpAnswer['headers']): ReplyContext {
   const executedVersion = first(headers['x-amz-executed-version'])
-  return { kind: 'returned', payload: body, ...(executedVersion === undefined ? {} : { executedVersion }), ...log }
+  const hostRequestId = first(headers['x-amzn-requestid'])
+  const logResult = first(headers['x-amz-log-result'])
+  return {
+    statusCode,
+    ...(executedVersion === undefined ? {} : { executedVersion }),
+    ...(hostRequestId === undefined ? {} : { hostRequestId }),
+    // It goes on into a header of ours: what is no base64 is left out.
+    ...(logResult !== undefined && /^[A-Za-z0-9+/]{0,8192}={0,2}$/.test(logResult) ? { logResult } : {})
+  }
 }
 
 /** What Lambda says of an answer beyond `maxAnswerBytes`. */
@@ -38,6 +55,18 @@ export const answerTooLarge = {
   errorType: 'Function.ResponseSizeTooLarge',
   errorMessage: `Response payload size exceeded maximum allowed payload size (${maxAnswerBytes} bytes).`
 } as const
+
+/** For an answer of which more than `maxAnswerBytes` came. */
+export function readTooLarge(status: number, headers: HttpAnswer['headers']): InvokeReply {
+  const payload = Buffer.from(JSON.stringify(answerTooLarge))
+  return {
+    kind: 'function-error',
+    ...answerTooLarge,
+    functionError: 'Unhandled',
+    payload,
+    ...contextOf(status, headers)
+  }
+}
 
 /** Texts of foreign making end up in logs and in LastProcessingResult: enough to know the fault, no more. */
 const maxErrorText = 2_048
@@ -64,8 +93,8 @@ function errorOf(body: Uint8Array, header: string): { errorType: string; errorMe
   }
 }
 
-/** Seconds or an HTTP date (RFC 9110, 10.2.3). */
-function waitOf(retryAfter: string | undefined, nowMs: number): number | undefined {
+/** How long `Retry-After` asks to wait, in ms: seconds or an HTTP date (RFC 9110, 10.2.3). */
+export function waitOf(retryAfter: string | undefined, nowMs: number): number | undefined {
   if (retryAfter === undefined) return undefined
   const waitMs = /^\s*\d+\s*$/.test(retryAfter) ? Number(retryAfter) * 1_000 : Date.parse(retryAfter) - nowMs
   return Number.isNaN(waitMs) ? undefined : Math.min(Math.max(waitMs, 0), maxWaitMs)
@@ -81,8 +110,9 @@ function quote(body: Uint8Array): string {
   return text === '' ? '' : `: ${text}`
 }
 
-function textOf(body: Uint8Array, maxBytes: number): string {
+export function textOf(body: Uint8Array, maxBytes: number): string {
   return Buffer.from(body.buffer, body.byteOffset, Math.min(body.byteLength, maxBytes)).toString('utf8')
 }
 
-const first = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value)
+export const first = (value: string | string[] | undefined): string | undefined =>
+  Array.isArray(value) ? value[0] : value

@@ -1,13 +1,16 @@
-import { Pool, type Dispatcher } from 'undici'
 import type { InvokeReply } from '../../core/retry/reply.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { FunctionTarget } from '../../ports/functions.ts'
+import type { HttpTarget } from '../../ports/functions.ts'
 import type { Invoker, InvokeRequest } from '../../ports/invoker.ts'
 import type { Log } from '../../ports/log.ts'
-import { answerTooLarge, maxAnswerBytes, readHttpReply } from './http-reply.ts'
 import { systemClock } from '../host/system-clock.ts'
+import { CallPermits } from './call-permits.ts'
+import { CallPool } from './call-pool.ts'
+import { compressed } from './compressed-event.ts'
+import { readHttpReply } from './http-reply.ts'
+import { readTlsFiles } from './tls-files.ts'
 
-export interface HttpInvokerOptions {
+export interface InvokerOptions {
   /** Most connections; should be no fewer than the calls in flight. Default 16. */
   readonly connections?: number
   readonly log?: Log
@@ -18,153 +21,87 @@ export interface HttpInvokerOptions {
 export const hostOf = (url: string): string => new URL(url).host
 
 /** Calls a function behind an HTTP endpoint; the rules are in "Functions over HTTP" of the documentation. Throws on a URL that is none. */
-export function openHttpInvoker(target: FunctionTarget, options: HttpInvokerOptions = {}): Invoker {
+export function openHttpInvoker(target: HttpTarget, options: InvokerOptions = {}): Invoker {
   return new HttpInvoker(target, options)
 }
 
 class HttpInvoker implements Invoker {
-  readonly host: string
-  readonly timeoutMs: number
-  readonly clock: Clock
-  readonly log: Log | undefined
-  readonly calls = new Set<Call>()
-  readonly #pool: Pool
+  readonly #target: HttpTarget
+  readonly #url: URL
+  readonly #options: InvokerOptions
+  readonly #clock: Clock
+  readonly #permits: CallPermits | undefined
   readonly #path: string
   readonly #headers: readonly string[]
+  #pool: CallPool | undefined
   #closed = false
 
-  constructor(target: FunctionTarget, { connections = 16, log, clock = systemClock }: HttpInvokerOptions) {
+  constructor(target: HttpTarget, options: InvokerOptions) {
     const url = new URL(target.url)
-    this.host = url.host
-    this.timeoutMs = target.timeoutMs
-    this.clock = clock
-    this.log = log
+    this.#target = target
+    this.#url = url
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
     this.#path = `${url.pathname}${url.search}`
-    this.#headers = fixedHeaders(url, target.headers)
-    this.#pool = new Pool(url.origin, {
-      connections,
-      pipelining: 1,
-      // Ours is the only clock of a call: a function may think for 15 minutes before its first byte.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      connectTimeout: Math.min(target.timeoutMs, 10_000)
-    })
+    this.#headers = fixedHeaders(url, target)
+    this.#permits = target.permits && new CallPermits(target.permits, this.#clock)
   }
 
   invoke(event: Uint8Array, request: InvokeRequest): Promise<InvokeReply> {
     if (this.#closed || request.signal.aborted) return Promise.resolve({ kind: 'aborted' })
-    return new Promise(resolve => {
-      const call = new Call(this, request.signal, resolve)
-      const headers = [...this.#headers, 'x-millrace-request-id', request.requestId]
-      headers.push('x-millrace-deadline-ms', String(Math.round(this.clock.now() + this.timeoutMs)))
-      if (request.mapping !== undefined) headers.push('x-millrace-mapping', request.mapping)
-      if (request.qualifier !== undefined) headers.push('x-millrace-qualifier', request.qualifier)
-      if (request.logTail === true) headers.push('x-amz-log-type', 'Tail')
-      this.#pool.dispatch({ path: this.#path, method: 'POST', headers, body: event }, call)
-    })
+    let pool: CallPool
+    try {
+      pool = this.#pool ??= this.#open()
+    } catch (error) {
+      // A certificate that was there at the start and is not now: it may come back.
+      const message = `cannot reach the function at ${this.#url.host}: ${(error as Error).message}`
+      return Promise.resolve({ kind: 'unavailable', message })
+    }
+    if (this.#target.compress === undefined) return this.#permitted(pool, event, request, false)
+    return compressed(event).then(body => this.#permitted(pool, body, request, body !== event))
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    for (const call of this.calls) call.handleEvent()
-    await this.#pool.destroy()
-  }
-}
-
-/** One call, as undici's handler and as the listener of the caller's signal: no closure and no promise per chunk. */
-class Call implements Dispatcher.DispatchHandler {
-  readonly #invoker: HttpInvoker
-  readonly #signal: AbortSignal
-  readonly #stopTimer: () => void
-  #resolve: ((reply: InvokeReply) => void) | undefined
-  #controller: Dispatcher.DispatchController | undefined
-  #status = 0
-  #headers: Readonly<Record<string, string | string[] | undefined>> = {}
-  #chunks: Buffer[] = []
-  #bytes = 0
-
-  constructor(invoker: HttpInvoker, signal: AbortSignal, resolve: (reply: InvokeReply) => void) {
-    this.#invoker = invoker
-    this.#signal = signal
-    this.#resolve = resolve
-    this.#stopTimer = invoker.clock.after(invoker.timeoutMs, () => this.#late())
-    signal.addEventListener('abort', this)
-    invoker.calls.add(this)
+    await this.#pool?.close()
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    // Answered while it waited for a connection. Thrown, not aborted: undici then forgets the request and keeps the connection.
-    if (this.#resolve === undefined) throw new Error('the call has ended already')
-    this.#controller = controller
+  #open(): CallPool {
+    const { host, origin } = this.#url
+    const { timeoutMs, http2, tls } = this.#target
+    const { connections = 16, log } = this.#options
+    return new CallPool({
+      origin,
+      name: host,
+      timeoutMs,
+      connections,
+      http2: http2 ?? false,
+      connect: tls === undefined ? {} : readTlsFiles(tls),
+      read: answer => readHttpReply(answer, host, this.#clock.now()),
+      clock: this.#clock,
+      log
+    })
   }
 
-  onResponseStart(
-    _controller: Dispatcher.DispatchController,
-    status: number,
-    headers: Readonly<Record<string, string | string[] | undefined>>
-  ): void {
-    if (status < 200) return // 103 and its like announce, they do not answer
-    this.#status = status
-    this.#headers = headers
+  #permitted(pool: CallPool, body: Uint8Array, request: InvokeRequest, isCompressed: boolean): Promise<InvokeReply> {
+    if (this.#permits === undefined) return this.#post(pool, body, request, isCompressed)
+    const post = () => this.#post(pool, body, request, isCompressed)
+    return this.#permits.within(this.#target.timeoutMs, request.signal, post)
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#bytes += chunk.byteLength
-    if (this.#bytes > maxAnswerBytes) {
-      this.#cut({ kind: 'function-error', ...answerTooLarge, payload: Buffer.from(JSON.stringify(answerTooLarge)) })
-    } else this.#chunks.push(chunk)
-  }
-
-  onResponseEnd(): void {
-    const [only] = this.#chunks
-    const body = only !== undefined && this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks, this.#bytes)
-    const answer = { status: this.#status, headers: this.#headers, body }
-    this.#settle(readHttpReply(answer, this.#invoker.host, this.#invoker.clock.now()))
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
-    if (this.#resolve === undefined) return
-    const message = `cannot reach the function at ${this.#invoker.host}: ${explain(error)}`
-    this.#invoker.log?.debug({ host: this.#invoker.host, code: codeOf(error) }, message)
-    this.#settle({ kind: 'unavailable', message })
-  }
-
-  /** The caller's signal has fired, or the invoker closes. */
-  handleEvent(): void {
-    this.#cut({ kind: 'aborted' })
-  }
-
-  #late(): void {
-    const { timeoutMs, host } = this.#invoker
-    // Nothing was sent, so nothing ran: not the function's failure.
-    if (this.#controller === undefined) {
-      this.#cut({
-        kind: 'unavailable',
-        message: `no free connection to the function at ${host} within ${timeoutMs} ms`
-      })
-    } else this.#cut({ kind: 'timed-out', afterMs: timeoutMs })
-  }
-
-  #cut(reply: InvokeReply): void {
-    this.#settle(reply)
-    // Destroys the connection: what may still come on it belongs to a call that is over.
-    this.#controller?.abort(new Error('the call was cut'))
-  }
-
-  #settle(reply: InvokeReply): void {
-    const resolve = this.#resolve
-    if (resolve === undefined) return
-    this.#resolve = undefined
-    this.#stopTimer()
-    this.#signal.removeEventListener('abort', this)
-    this.#invoker.calls.delete(this)
-    this.#chunks = []
-    resolve(reply)
+  #post(pool: CallPool, body: Uint8Array, request: InvokeRequest, isCompressed: boolean): Promise<InvokeReply> {
+    const headers = [...this.#headers, 'x-millrace-request-id', request.requestId]
+    headers.push('x-millrace-deadline-ms', String(Math.round(this.#clock.now() + this.#target.timeoutMs)))
+    if (request.mapping !== undefined) headers.push('x-millrace-mapping', request.mapping)
+    if (request.qualifier !== undefined) headers.push('x-millrace-qualifier', request.qualifier)
+    if (request.logTail === true) headers.push('x-amz-log-type', 'Tail')
+    if (isCompressed) headers.push('content-encoding', 'gzip')
+    return pool.post(this.#path, headers, body, request.signal)
   }
 }
 
 /** What every call carries. A target's own content-type and authorization stand in for ours. */
-function fixedHeaders(url: URL, own: Readonly<Record<string, string>>): string[] {
+function fixedHeaders(url: URL, { headers: own }: HttpTarget): string[] {
   const headers: string[] = []
   const named = new Set(Object.keys(own).map(name => name.toLowerCase()))
   if (!named.has('content-type')) headers.push('content-type', 'application/json')
@@ -174,34 +111,4 @@ function fixedHeaders(url: URL, own: Readonly<Record<string, string>>): string[]
   }
   for (const [name, value] of Object.entries(own)) headers.push(name, value)
   return headers
-}
-
-const causes: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
-  ECONNRESET: 'connection reset before the answer was complete',
-  EPIPE: 'connection closed before the event was sent',
-  ENOTFOUND: 'no such host name',
-  EAI_AGAIN: 'the host name cannot be looked up at the moment',
-  EHOSTUNREACH: 'no route to the host',
-  ENETUNREACH: 'no route to the network',
-  ETIMEDOUT: 'connection timed out',
-  UND_ERR_CONNECT_TIMEOUT: 'connection timed out',
-  UND_ERR_SOCKET: 'connection closed before the answer was complete',
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'the answer is not as long as its content-length'
-}
-
-/** A cause in the user's terms. Foreign messages are left out where a code says it: they may quote a header. */
-function explain(error: Error): string {
-  const code = codeOf(error)
-  const cause = code === undefined ? undefined : causes[code]
-  if (cause !== undefined) return code?.startsWith('UND_') === true ? cause : `${cause} (${code})`
-  if (code?.startsWith('HPE_') === true) return `the answer is not HTTP (${code})`
-  return code ?? error.message
-}
-
-function codeOf(error: Error): string | undefined {
-  // Node tries all addresses of a name and gathers the failures; the first stands for all.
-  const [inner] = error instanceof AggregateError ? (error.errors as unknown[]) : []
-  const { code } = (inner instanceof Error ? inner : error) as NodeJS.ErrnoException
-  return code
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ConfiguredFunctions, type HttpFunction } from '../../../src/adapters/invoker/catalog.ts'
-import type { FunctionTarget } from '../../../src/ports/functions.ts'
+import type { HttpTarget } from '../../../src/ports/functions.ts'
 
 const orders: HttpFunction = {
   kind: 'http',
@@ -13,7 +13,7 @@ const orders: HttpFunction = {
 function setup(functions: ConstructorParameters<typeof ConfiguredFunctions>[0]['functions']) {
   const asked: string[] = []
   const host = {
-    target(name: string): FunctionTarget {
+    target(name: string): HttpTarget {
       asked.push(name)
       return { kind: 'http', url: `http://127.0.0.1:${asked.length}/`, headers: {}, timeoutMs: 1 }
     }
@@ -42,7 +42,8 @@ test('an HTTP function is called where the configuration says', () => {
 test('a handler is called where the host is now', () => {
   const { catalog } = setup({ resize: { kind: 'handler', timeoutSeconds: 3 } })
   const entry = catalog.find('resize')
-  assert.deepEqual([entry?.target.url, entry?.target.url], ['http://127.0.0.1:1/', 'http://127.0.0.1:2/'])
+  const urls = [entry?.target, entry?.target].map(target => (target?.kind === 'http' ? target.url : undefined))
+  assert.deepEqual(urls, ['http://127.0.0.1:1/', 'http://127.0.0.1:2/'])
 })
 
 test('all are listed in the order of the configuration, and no other is found', () => {

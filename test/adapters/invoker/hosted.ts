@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { FunctionHost, type LocalFunction } from '../../../src/adapters/invoker/function-host.ts'
 import { openHttpInvoker } from '../../../src/adapters/invoker/http.ts'
 import type { InvokeReply } from '../../../src/core/retry/reply.ts'
-import type { FunctionTarget } from '../../../src/ports/functions.ts'
+import type { HttpTarget } from '../../../src/ports/functions.ts'
 import type { Invoker, InvokeRequest } from '../../../src/ports/invoker.ts'
 import type { Log, LogFields } from '../../../src/ports/log.ts'
 import { aRequest } from '../../contracts/invoker.ts'
@@ -64,7 +64,7 @@ export async function hosting(functions: readonly SomeFunction[]) {
   })
   await host.start()
   const opened: Invoker[] = []
-  const open = (name: string, more: Partial<FunctionTarget> = {}) => {
+  const open = (name: string, more: Partial<HttpTarget> = {}) => {
     const invoker = openHttpInvoker({ ...host.target(name), ...more })
     opened.push(invoker)
     return invoker

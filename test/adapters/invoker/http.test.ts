@@ -4,15 +4,15 @@ import net, { type AddressInfo } from 'node:net'
 import { test } from 'node:test'
 import { openHttpInvoker } from '../../../src/adapters/invoker/http.ts'
 import { systemClock } from '../../../src/adapters/host/system-clock.ts'
-import type { FunctionTarget } from '../../../src/ports/functions.ts'
+import type { HttpTarget } from '../../../src/ports/functions.ts'
 import type { Invoker } from '../../../src/ports/invoker.ts'
 import { anEvent, aRequest, invokerContract, textOf } from '../../contracts/invoker.ts'
 import { ScriptedFunction } from './scripted-function.ts'
 
-async function setup(more: Partial<FunctionTarget> = {}) {
+async function setup(more: Partial<HttpTarget> = {}) {
   const double = await ScriptedFunction.open()
   const opened: Invoker[] = []
-  const open = (overrides: Partial<FunctionTarget> = {}) => {
+  const open = (overrides: Partial<HttpTarget> = {}) => {
     const invoker = openHttpInvoker(double.target({ ...more, ...overrides }))
     opened.push(invoker)
     return invoker

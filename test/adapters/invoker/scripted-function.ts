@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { EventEmitter, once } from 'node:events'
 import http from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import type { FunctionTarget } from '../../../src/ports/functions.ts'
+import type { HttpTarget } from '../../../src/ports/functions.ts'
 import type { Deed } from '../../contracts/invoker.ts'
 
 export interface SeenCall {
@@ -33,7 +33,7 @@ export class ScriptedFunction extends EventEmitter<{ hang: [] }> implements Asyn
     return `127.0.0.1:${(this.#server.address() as AddressInfo).port}`
   }
 
-  target(more: Partial<FunctionTarget> = {}): FunctionTarget {
+  target(more: Partial<HttpTarget> = {}): HttpTarget {
     return { kind: 'http', url: `http://${this.host}/orders`, headers: {}, timeoutMs: 10_000, ...more }
   }
 

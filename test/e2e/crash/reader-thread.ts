@@ -2,7 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../../../src/adapters/host/system-clock.ts'
-import { openHttpInvoker } from '../../../src/adapters/invoker/http.ts'
+import { AwsCredentials } from '../../../src/adapters/invoker/aws-credentials.ts'
+import { openInvoker } from '../../../src/adapters/invoker/open.ts'
 import { openKafkaConsumer } from '../../../src/adapters/kafka/kafka-consumer.ts'
 import { EventBuffers } from '../../../src/poller/event-buffers.ts'
 import { Poller } from '../../../src/poller/poller.ts'
@@ -65,7 +66,7 @@ const consumer = openKafkaConsumer(
 )
 const poller = new Poller(assignment, drainMs * haste, {
   consumer: bugInConsumer(bug, consumer),
-  invoker: bugInInvoker(bug, openHttpInvoker(target, { log, clock: systemClock })),
+  invoker: bugInInvoker(bug, openInvoker(target, { log, clock: systemClock, credentials: new AwsCredentials() })),
   clock: hasty,
   log,
   buffers: new EventBuffers(),
