@@ -28,7 +28,8 @@ export const apis = {
   offsetCommit: family('offsetCommit', kafka.offsetCommitV9.api),
   offsetFetch: family('offsetFetch', kafka.offsetFetchV9.api),
   listOffsets: family('listOffsets', kafka.listOffsetsV9.api),
-  fetch: family('fetch', kafka.fetchV17.api)
+  fetch: family('fetch', kafka.fetchV17.api),
+  initProducerId: family('initProducerId', kafka.initProducerIdV5.api)
 } as const
 
 function family<Request extends unknown[], Response>(

@@ -34,9 +34,9 @@ export interface TopicInfo {
 
 /**
  * What a connection is for. A broker answers one request of a connection at a time, so what may wait at the broker
- * (a long poll, JoinGroup) has a connection of its own.
+ * (a long poll, JoinGroup, a Produce that waits for copies) has a connection of its own.
  */
-export type WireUse = 'control' | 'group' | 'commit' | 'fetch' | 'fetch-more'
+export type WireUse = 'control' | 'group' | 'commit' | 'fetch' | 'fetch-more' | 'produce'
 
 export const noTopicId = '00000000-0000-0000-0000-000000000000'
 
@@ -110,7 +110,7 @@ export class Cluster {
 
   /** The open connection for this use, or a new one. Ask before every request: a broken one is replaced. */
   async wire(address: BrokerAddress, use: WireUse): Promise<Wire> {
-    if (this.#closed) throw new Error('the consumer is closed')
+    if (this.#closed) throw new Error('the connections to the cluster are closed')
     const key = `${use}@${address.host}:${address.port}`
     const open = this.#wires.get(key)
     if (open !== undefined) {

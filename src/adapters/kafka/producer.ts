@@ -1,0 +1,480 @@
+import type { Clock } from '../../ports/clock.ts'
+import type { ClusterAddress } from '../../ports/consumer.ts'
+import type { Log } from '../../ports/log.ts'
+import { apis } from './apis.ts'
+import { openClientCluster } from './client-cluster.ts'
+import type { Cluster, TopicInfo } from './cluster.ts'
+import { Partitioner } from './partitioner.ts'
+import { produceApi } from './produce-api.ts'
+import type { PartitionBatch, ProducedPartition } from './produce-api.ts'
+import type { NewRecord, ProducerIdentity } from './produce-batch.ts'
+import { ProduceDelivery } from './produce-delivery.ts'
+import type { ProducedRecord } from './produce-delivery.ts'
+import { ProduceFailure, reactToProduce, refusal, unknownPartition, unknownTopic } from './produce-failure.ts'
+import { ProducerLane } from './producer-lane.ts'
+import type { SealedBatch } from './producer-lane.ts'
+import { BrokerUnreachable, errorCode, KafkaRefusal } from './problems.ts'
+import { retryDelayMs } from './retry-delay.ts'
+import { TopicBook } from './topic-book.ts'
+
+export interface ProducerMessage {
+  /** Absent or null: none. An empty one is a key. */
+  readonly key?: Buffer | null
+  readonly value: Buffer | null
+  /** Pairs, as a name may come twice. */
+  readonly headers?: readonly (readonly [name: string, value: Buffer | null])[]
+  /** Absent: the key chooses as in Java's producer; records without one take turns. */
+  readonly partition?: number
+  /** Epoch milliseconds. Absent: now. */
+  readonly timestampMs?: number
+}
+
+export interface ProducerOptions {
+  readonly cluster: ClusterAddress
+  readonly clientId: string
+}
+
+export interface ProducerDeps {
+  readonly clock: Clock
+  readonly log: Log
+}
+
+/**
+ * Writes to topics, idempotently: within the life of one producer a record whose `send` resolved is in the log once, however
+ * often connections broke and leaders moved. Records of one partition keep the order in which they were given to `send`.
+ */
+export interface Producer {
+  /**
+   * Resolves when every in-sync copy has every message: where each one is, in their order. Rejects with a ProduceFailure, or
+   * the reason of `signal`, as soon as one is not to be had; others of the same call may be in the log nevertheless.
+   * The bytes must not change until then.
+   */
+  send(topic: string, messages: readonly ProducerMessage[], signal?: AbortSignal): Promise<ProducedRecord[]>
+  /** Ends at once; what is under way rejects. Safe twice. */
+  close(): Promise<void>
+}
+
+/** What nobody sets but tests: the defaults are made for production. */
+export interface ProducerTuning {
+  readonly connectTimeoutMs: number
+  readonly requestTimeoutMs: number
+  /** How long a broker may wait for its copies. */
+  readonly acksTimeoutMs: number
+  /** From `send` to giving up. */
+  readonly deliveryTimeoutMs: number
+  /** Of one partition's batch: Kafka's default for max.message.bytes is 1,048,588. */
+  readonly batchMaxBytes: number
+  readonly requestMaxBytes: number
+}
+
+const defaultTuning: ProducerTuning = {
+  connectTimeoutMs: 5000,
+  requestTimeoutMs: 10_000,
+  acksTimeoutMs: 10_000,
+  deliveryTimeoutMs: 30_000,
+  batchMaxBytes: 1_000_000,
+  requestMaxBytes: 8_000_000
+}
+
+/** Opens no connection yet: the first `send` does. */
+export function openProducer(
+  options: ProducerOptions,
+  deps: ProducerDeps,
+  tuning: Partial<ProducerTuning> = {}
+): Producer {
+  return new KafkaProducer(options, deps, { ...defaultTuning, ...tuning })
+}
+
+interface BrokerState {
+  busy: boolean
+  retryAtMs: number
+  tries: number
+}
+
+interface TopicState {
+  /** Waiting for metadata to have their partitions chosen. */
+  undecided: ProduceDelivery[]
+  readonly lanes: Map<number, ProducerLane>
+}
+
+/** Batches as they go out in one request, and whether each may be in the log from before. */
+type Attempt = Map<ProducerLane, { readonly batch: SealedBatch; readonly doubtedBefore: boolean }>
+
+class KafkaProducer implements Producer {
+  readonly #deps: ProducerDeps
+  readonly #tuning: ProducerTuning
+  readonly #cluster: Cluster
+  readonly #book: TopicBook
+  readonly #partitioner: Partitioner
+  readonly #topics = new Map<string, TopicState>()
+  /** Lanes that have something to send, in the order of their turn. */
+  readonly #active = new Set<ProducerLane>()
+  readonly #brokers = new Map<number, BrokerState>()
+  readonly #deliveries = new Set<ProduceDelivery>()
+  /** What lanes that have none yet begin with. */
+  #identity: ProducerIdentity | undefined
+  #identifying = false
+  readonly #identityRetry = { atMs: 0, tries: 0 }
+  #disarm: () => void = () => undefined
+  #closed: Promise<void> | undefined
+
+  constructor(options: ProducerOptions, deps: ProducerDeps, tuning: ProducerTuning) {
+    const { cluster: address, clientId } = options
+    const { connectTimeoutMs, requestTimeoutMs } = tuning
+    this.#deps = deps
+    this.#tuning = tuning
+    this.#cluster = openClientCluster({ address, clientId, connectTimeoutMs, requestTimeoutMs }, deps)
+    this.#partitioner = new Partitioner(deps.clock.chance())
+    this.#book = new TopicBook({
+      cluster: this.#cluster,
+      ...deps,
+      read: () => this.#pump(),
+      failed: (topic, error) => {
+        for (const delivery of this.#of(topic)) this.#hindered(delivery, error)
+        this.#pump()
+      },
+      refused: (topic, code) => {
+        const failure =
+          code === errorCode.unknownTopicOrPartition || code === errorCode.unknownTopicId
+            ? unknownTopic(topic, this.#servers)
+            : refusal(topic, this.#servers, code, '')
+        for (const delivery of this.#of(topic)) delivery.fail(failure)
+        this.#pump()
+      }
+    })
+  }
+
+  async send(topic: string, messages: readonly ProducerMessage[], signal?: AbortSignal): Promise<ProducedRecord[]> {
+    signal?.throwIfAborted()
+    if (this.#closed !== undefined) throw closed()
+    const { clock } = this.#deps
+    const nowMs = clock.now()
+    const records = messages.map(message => recordOf(message, nowMs))
+    const partitions = messages.map(({ partition }) => partition)
+    const delivery = new ProduceDelivery(topic, records, partitions)
+    this.#deliveries.add(delivery)
+    const cancel = clock.after(this.#tuning.deliveryTimeoutMs, () => this.#tooLate(delivery))
+    const abort = () => {
+      delivery.fail(signal!.reason as Error)
+      this.#pump()
+    }
+    signal?.addEventListener('abort', abort, { once: true })
+    this.#topic(topic).undecided.push(delivery)
+    this.#pump()
+    try {
+      return await delivery.ended
+    } finally {
+      cancel()
+      signal?.removeEventListener('abort', abort)
+      this.#deliveries.delete(delivery)
+    }
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close())
+  }
+
+  async #close(): Promise<void> {
+    this.#disarm()
+    for (const delivery of this.#deliveries) delivery.fail(closed())
+    await this.#cluster.close()
+  }
+
+  get #servers(): string {
+    return this.#cluster.bootstrapServers
+  }
+
+  #topic(name: string): TopicState {
+    let state = this.#topics.get(name)
+    if (state === undefined) this.#topics.set(name, (state = { undecided: [], lanes: new Map() }))
+    return state
+  }
+
+  #of(topic: string): ProduceDelivery[] {
+    return [...this.#deliveries].filter(delivery => delivery.topic === topic)
+  }
+
+  #tooLate(delivery: ProduceDelivery): void {
+    const { problem, topic } = delivery
+    const why = problem === undefined ? 'no answer' : problem.message
+    const ms = this.#tuning.deliveryTimeoutMs
+    const options = problem === undefined ? {} : { cause: problem }
+    delivery.fail(
+      new ProduceFailure(
+        'timeout',
+        `Topic ${topic} on ${this.#servers} has not acknowledged everything in ${ms} ms: ${why}`,
+        options
+      )
+    )
+    this.#pump()
+  }
+
+  /** Sends whatever may be sent now. Call when anything changed. */
+  #pump(): void {
+    if (this.#closed !== undefined) return
+    const nowMs = this.#deps.clock.monotonicMs()
+    let nextMs = Infinity
+    const later = (atMs: number | undefined) => {
+      if (atMs !== undefined && atMs > nowMs) nextMs = Math.min(nextMs, atMs)
+    }
+    for (const [name, topic] of this.#topics) {
+      topic.undecided = topic.undecided.filter(delivery => !delivery.over)
+      if (topic.undecided.length === 0) continue
+      this.#choosePartitions(name, topic)
+      if (topic.undecided.length > 0) later(this.#book.retryAtMs(name))
+    }
+    for (const [leader, lanes] of this.#ready(nowMs, later)) {
+      const broker = this.#broker(leader)
+      if (broker.retryAtMs > nowMs) later(broker.retryAtMs)
+      else if (!broker.busy) void this.#produce(leader, broker, lanes)
+    }
+    this.#disarm()
+    if (nextMs < Infinity) this.#disarm = this.#deps.clock.after(nextMs - nowMs, () => this.#pump())
+  }
+
+  /** Moves what has come into the lanes of its partitions, in the order of `send`. */
+  #choosePartitions(name: string, topic: TopicState): void {
+    const info = this.#book.look(name)
+    if (info === undefined) return
+    const count = info.partitions.size
+    const led = [...info.partitions].filter(([, { leader }]) => leader >= 0).map(([partition]) => partition)
+    for (const delivery of topic.undecided.splice(0)) {
+      const missing = delivery.partitions.find(partition => partition !== undefined && !info.partitions.has(partition))
+      if (missing !== undefined) {
+        this.#book.outdated(name)
+        delivery.fail(unknownPartition(name, missing, count))
+        continue
+      }
+      for (const [index, record] of delivery.records.entries()) {
+        const partition = delivery.partitions[index] ?? this.#partitioner.choose(record.key, count, led)
+        const lane = this.#lane(topic, name, partition)
+        lane.push({ record, delivery, index })
+        this.#active.add(lane)
+      }
+    }
+  }
+
+  #lane(topic: TopicState, name: string, partition: number): ProducerLane {
+    let lane = topic.lanes.get(partition)
+    if (lane === undefined)
+      topic.lanes.set(partition, (lane = new ProducerLane(name, partition, this.#tuning.batchMaxBytes)))
+    return lane
+  }
+
+  /** Lanes that may be sent now, by leader. */
+  #ready(nowMs: number, later: (atMs: number | undefined) => void): Map<number, ProducerLane[]> {
+    const ready = new Map<number, ProducerLane[]>()
+    const infos = new Map<string, TopicInfo | undefined>()
+    for (const lane of this.#active) {
+      if (lane.inFlight) continue
+      const { busy, spent } = lane.tidy()
+      this.#spent(spent)
+      if (!busy) this.#active.delete(lane)
+      else if (lane.retryAtMs > nowMs) later(lane.retryAtMs)
+      else {
+        if (!infos.has(lane.topic)) infos.set(lane.topic, this.#book.look(lane.topic))
+        const leader = infos.get(lane.topic)?.partitions.get(lane.partition)?.leader ?? -1
+        const beside = ready.get(leader)
+        if (beside === undefined) ready.set(leader, [lane])
+        else beside.push(lane)
+      }
+    }
+    for (const lane of ready.get(-1) ?? []) this.#leaderless(lane, later)
+    ready.delete(-1)
+    if (ready.size > 0 && this.#identity === undefined) {
+      this.#identify(nowMs, later)
+      return new Map()
+    }
+    return ready
+  }
+
+  #leaderless(lane: ProducerLane, later: (atMs: number | undefined) => void): void {
+    const problem = new KafkaRefusal(errorCode.leaderNotAvailable, `partition ${lane.partition} of ${lane.topic}`)
+    for (const delivery of lane.deliveries()) this.#hindered(delivery, problem)
+    this.#book.outdated(lane.topic)
+    this.#book.look(lane.topic)
+    later(this.#book.retryAtMs(lane.topic))
+  }
+
+  #broker(node: number): BrokerState {
+    let broker = this.#brokers.get(node)
+    if (broker === undefined) this.#brokers.set(node, (broker = { busy: false, retryAtMs: 0, tries: 0 }))
+    return broker
+  }
+
+  /** One request to one broker with a batch of each lane. A broker answers one of a connection at a time anyway. */
+  async #produce(node: number, broker: BrokerState, lanes: readonly ProducerLane[]): Promise<void> {
+    const { acksTimeoutMs, requestTimeoutMs } = this.#tuning
+    broker.busy = true
+    for (const lane of lanes) lane.inFlight = true
+    let attempt: Attempt = new Map()
+    try {
+      const wire = await this.#cluster.wireTo(node, 'produce')
+      // Now, not before: what has come while the connection was made goes along.
+      attempt = this.#seal(lanes)
+      if (attempt.size === 0) return
+      const timeoutMs = acksTimeoutMs + requestTimeoutMs
+      const response = await this.#cluster.call(wire, produceApi, [acksTimeoutMs, byTopic(attempt)], timeoutMs)
+      broker.tries = 0
+      broker.retryAtMs = this.#deps.clock.monotonicMs() + response.throttleTimeMs
+      this.#settle(attempt, response.partitions)
+    } catch (error) {
+      this.#brokerFailed(node, broker, lanes, error as Error)
+    } finally {
+      broker.busy = false
+      for (const lane of lanes) lane.inFlight = false
+      this.#pump()
+    }
+  }
+
+  #seal(lanes: readonly ProducerLane[]): Attempt {
+    const attempt: Attempt = new Map()
+    let bytes = 0
+    for (const lane of lanes) {
+      const identity = this.#identity
+      if (identity === undefined || bytes > this.#tuning.requestMaxBytes) break
+      this.#spent(lane.tidy().spent)
+      const batch = lane.seal(identity)
+      if (batch === undefined) continue
+      bytes += batch.bytes.length
+      attempt.set(lane, { batch, doubtedBefore: batch.doubtful })
+      batch.doubtful = true
+      // To the end of the line, so that all get their turn.
+      this.#active.delete(lane)
+      this.#active.add(lane)
+    }
+    return attempt
+  }
+
+  #settle(attempt: Attempt, answers: readonly ProducedPartition[]): void {
+    for (const [lane, { batch, doubtedBefore }] of attempt) {
+      const answer = answers.find(({ topic, partition }) => topic === lane.topic && partition === lane.partition)
+      if (answer === undefined) this.#again(lane, new Error('the broker answered about other partitions alone'))
+      else this.#answered(lane, batch, doubtedBefore, answer)
+    }
+  }
+
+  #answered(lane: ProducerLane, batch: SealedBatch, doubtedBefore: boolean, answer: ProducedPartition): void {
+    const { errorCode: code, message } = answer
+    const reaction = reactToProduce(code)
+    if (reaction === 'taken') return lane.taken(answer.baseOffset)
+    if (reaction === 'elsewhere') this.#book.outdated(lane.topic)
+    const refused = new KafkaRefusal(code, `partition ${lane.partition} of ${lane.topic}`)
+    if (reaction === 'elsewhere' || reaction === 'again') return this.#again(lane, refused)
+    batch.doubtful = doubtedBefore
+    if (reaction === 'renew') return this.#renew(lane, batch, refused)
+    if (reaction === 'smaller' && batch.records.length > 1 && !doubtedBefore)
+      return lane.halve(code === errorCode.messageTooLarge || code === errorCode.recordListTooLarge)
+    const failure = refusal(lane.topic, this.#servers, code, message, batch.bytes.length)
+    for (const { delivery } of batch.records) delivery.fail(failure)
+    this.#spent(lane.giveUp())
+  }
+
+  /** The broker does not go on with our sequence. */
+  #renew(lane: ProducerLane, batch: SealedBatch, refused: KafkaRefusal): void {
+    const { log } = this.#deps
+    const { topic, partition } = lane
+    log.warn({ topic, partition, error: refused.message }, 'the broker lost track of the producer: it takes a new id')
+    if (batch.doubtful) {
+      const text = `Topic ${topic} on ${this.#servers} may or may not have ${batch.records.length} records of partition ${partition} (${refused.message}): send them again if twice is better than never.`
+      const failure = new ProduceFailure('in-doubt', text, { cause: refused })
+      for (const { delivery } of batch.records) delivery.fail(failure)
+      this.#spent(lane.giveUp())
+    } else {
+      this.#spent(lane.renew())
+      this.#again(lane, refused)
+    }
+  }
+
+  /** A lane never takes up an identity again that it gave up: the next to begin get a new one. */
+  #spent(identity: ProducerIdentity | undefined): void {
+    if (identity !== undefined && identity === this.#identity) this.#identity = undefined
+  }
+
+  #again(lane: ProducerLane, error: Error): void {
+    const { clock, log } = this.#deps
+    lane.retryAtMs = clock.monotonicMs() + retryDelayMs(lane.tries, clock.chance(), 50, 2000)
+    lane.tries++
+    for (const delivery of lane.deliveries()) this.#hindered(delivery, error)
+    const { topic, partition } = lane
+    log.warn({ topic, partition, error: error.message }, 'cannot write to the partition yet')
+  }
+
+  #brokerFailed(node: number, broker: BrokerState, lanes: readonly ProducerLane[], error: Error): void {
+    if (this.#closed !== undefined) return
+    const { clock, log } = this.#deps
+    broker.retryAtMs = clock.monotonicMs() + retryDelayMs(broker.tries, clock.chance(), 50, 2000)
+    broker.tries++
+    for (const lane of lanes) {
+      this.#book.outdated(lane.topic)
+      for (const delivery of lane.deliveries()) this.#hindered(delivery, error)
+    }
+    log.warn({ broker: node, error: error.message }, 'cannot write to the broker yet')
+  }
+
+  /** It waits for what may heal; who we are does not. */
+  #hindered(delivery: ProduceDelivery, error: Error): void {
+    delivery.problem = error
+    if (error instanceof BrokerUnreachable && error.kind === 'authentication')
+      delivery.fail(
+        new ProduceFailure('authorization', `Cannot write to topic ${delivery.topic}: ${error.message}`, {
+          cause: error
+        })
+      )
+  }
+
+  #identify(nowMs: number, later: (atMs: number | undefined) => void): void {
+    if (this.#identifying) return
+    if (this.#identityRetry.atMs > nowMs) return later(this.#identityRetry.atMs)
+    this.#identifying = true
+    void this.#askIdentity().then(() => {
+      this.#identifying = false
+      this.#pump()
+    })
+  }
+
+  async #askIdentity(): Promise<void> {
+    const { clock, log } = this.#deps
+    const retry = this.#identityRetry
+    try {
+      const wire = await this.#cluster.anyWire()
+      const answer = await this.#cluster.call(wire, apis.initProducerId, [null, noTransactionMs, -1n, -1])
+      const { errorCode: code, producerId: id, producerEpoch: epoch } = answer
+      if (code !== errorCode.none) throw new KafkaRefusal(code, 'asking for a producer id')
+      this.#identity = { id, epoch }
+      retry.tries = 0
+      retry.atMs = 0
+    } catch (error) {
+      retry.atMs = clock.monotonicMs() + retryDelayMs(retry.tries, clock.chance(), 50, 2000)
+      retry.tries++
+      log.warn({ error: (error as Error).message }, 'cannot get a producer id yet')
+      const final = error instanceof KafkaRefusal && reactToProduce(error.code) === 'refused'
+      for (const delivery of this.#deliveries)
+        if (final && error instanceof KafkaRefusal)
+          delivery.fail(refusal(delivery.topic, this.#servers, error.code, ''))
+        else this.#hindered(delivery, error as Error)
+    }
+  }
+}
+
+/** Longest time of a transaction: there is none. */
+const noTransactionMs = 0x7fff_ffff
+
+const closed = (): ProduceFailure => new ProduceFailure('closed', 'the producer was closed')
+
+function recordOf({ key, value, headers, timestampMs = nowMs }: ProducerMessage, nowMs: number): NewRecord {
+  const wholeMs = Math.round(timestampMs)
+  if (!(wholeMs >= 0 && wholeMs <= Number.MAX_SAFE_INTEGER))
+    throw new RangeError(`timestampMs must be milliseconds since 1970, got ${timestampMs}`)
+  return { key: key ?? null, value, headers: headers ?? [], timestampMs: wholeMs }
+}
+
+function byTopic(attempt: Attempt): Map<string, PartitionBatch[]> {
+  const topics = new Map<string, PartitionBatch[]>()
+  for (const [{ topic, partition }, { batch }] of attempt) {
+    const beside = topics.get(topic)
+    if (beside === undefined) topics.set(topic, [{ partition, batch: batch.bytes }])
+    else beside.push({ partition, batch: batch.bytes })
+  }
+  return topics
+}
