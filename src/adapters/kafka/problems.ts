@@ -171,7 +171,7 @@ export function problemOf(error: unknown, doing: string, stage?: ProblemStage): 
   const chain = [...causes(error)]
   const message = chain.map(each => each.message).join(' <- ')
   for (const each of chain) {
-    if (each instanceof KafkaRefusal) return refusal(each, message, stage)
+    if (each instanceof KafkaRefusal) return refusal(each, message, doing, stage)
     // Whatever was being done, the connection is what is wrong: one text for it, or it would change with who tells first.
     if (each instanceof BrokerUnreachable) {
       const { kind, broker, reason } = each
@@ -183,14 +183,19 @@ export function problemOf(error: unknown, doing: string, stage?: ProblemStage): 
   return { kind: 'internal', ...at, message: `Cannot ${doing}: ${message}` }
 }
 
-function refusal(refused: KafkaRefusal, message: string, stage: ProblemStage | undefined): ConsumerProblem {
+function refusal(
+  refused: KafkaRefusal,
+  message: string,
+  doing: string,
+  stage: ProblemStage | undefined
+): ConsumerProblem {
   const kind = kindOfCode(refused.code)
   const at = kind === 'authorization' ? 'authorisation' : kind === 'authentication' ? 'SASL' : stage
   return {
     kind,
     ...(at === undefined ? {} : { stage: at }),
     ...(refused.broker === undefined ? {} : { broker: refused.broker }),
-    message
+    message: kind === 'authorization' ? message : `Cannot ${doing}: ${message}`
   }
 }
 

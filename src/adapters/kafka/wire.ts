@@ -1,16 +1,20 @@
-import { connect } from 'node:net'
-import type { Socket } from 'node:net'
 import { Writer } from '@platformatic/kafka'
+import { AddressGuard } from '../../core/net/address-guard.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { BrokerUnreachable, MalformedResponse } from './problems.ts'
 import { Cursor } from './cursor.ts'
 import type { BufferPool, Lease } from './buffer-pool.ts'
+import { openTransport } from './transport.ts'
+import type { TlsTerms, Transport } from './transport.ts'
 
 /** A frame that claims more is not Kafka, or a broker gone mad: refused before anything is allocated. */
 const largestFrameBytes = 256 << 20
 /** Reads for a body with more left than this go straight into it; the rest passes through `scratch`. */
 const directReadBytes = 16 << 10
-const keepAliveMs = 30_000
+/** What a TLS server says to bytes that are none of TLS begins like this: an alert record. */
+const tlsAlert = 0x1503
+const saslApis: ReadonlySet<number> = new Set([17, 36])
+const metadataGuard = new AddressGuard()
 
 // One for all connections of a thread: a read is handed over in the same turn in which the kernel filled it.
 const scratch = Buffer.allocUnsafeSlow(64 << 10)
@@ -20,11 +24,15 @@ export interface WireOptions {
   readonly port: number
   readonly clientId: string
   readonly connectTimeoutMs: number
+  /** Absent: not encrypted. */
+  readonly tls?: TlsTerms
 }
 
 export interface WireDeps {
   readonly clock: Clock
   readonly pool: BufferPool
+  /** Addresses not to connect to. Default: those of metadata services. */
+  readonly guard?: AddressGuard
 }
 
 /** A request as it goes out, without its header. */
@@ -47,19 +55,24 @@ interface Waiting {
 }
 
 /**
- * One connection to one broker. Kafka answers in order, one request at a time. The kernel writes a large answer straight
- * into its Buffer (`onread`): no chunk objects, no concatenation, no copy.
+ * One connection to one broker. Kafka answers in order, one request at a time. A large answer is written straight
+ * into its Buffer by the transport: no chunk objects, no concatenation, no copy.
  *
- * open    requests go out, answers come in                → broken
+ * open    requests go out, answers come in                                        → held, broken
+ * held    it authenticates anew: SASL's requests go out, others wait for the end  → open, broken
  * broken  every waiting request has been rejected; final
  */
 export class Wire {
   readonly address: string
-  readonly #socket: Socket
+  /** Resolves when it is broken. */
+  readonly ended: Promise<void>
+  readonly #transport: Transport
   readonly #clientId: string
   readonly #clock: Clock
   readonly #pool: BufferPool
   readonly #waiting: Waiting[] = []
+  readonly #end: () => void
+  #held: Waiting[] | undefined
   readonly #length = Buffer.alloc(4)
   #lengthAt = 0
   #body: Lease | undefined
@@ -67,37 +80,41 @@ export class Wire {
   #correlationId = 0
   #broken: Error | undefined
 
+  /** Rejects with BrokerUnreachable that says where it ended. */
   static async open(options: WireOptions, deps: WireDeps): Promise<Wire> {
-    const wire = new Wire(options, deps)
     const { promise, resolve } = Promise.withResolvers<void>()
-    const cancel = deps.clock.after(options.connectTimeoutMs, () =>
-      wire.#break(new BrokerUnreachable(wire.address, `no connection within ${options.connectTimeoutMs} ms`))
-    )
-    wire.#socket.once('connect', () => resolve())
-    wire.#socket.once('close', () => resolve())
-    await promise
+    const wire = new Wire(options, deps, resolve)
+    const cancel = deps.clock.after(options.connectTimeoutMs, () => {
+      const { stage } = wire.#transport
+      const reason = `no connection within ${options.connectTimeoutMs} ms`
+      wire.#break(
+        new BrokerUnreachable(wire.address, reason, { stage, kind: stage === 'DNS' ? 'unresolvable' : 'connection' })
+      )
+    })
+    await Promise.race([promise, wire.ended])
     cancel()
     if (wire.#broken) throw wire.#broken
     return wire
   }
 
-  private constructor(options: WireOptions, deps: WireDeps) {
-    this.address = `${options.host}:${options.port}`
-    this.#clientId = options.clientId
+  private constructor(options: WireOptions, deps: WireDeps, opened: () => void) {
+    const { host, port, clientId, tls } = options
+    this.address = `${host}:${port}`
+    this.#clientId = clientId
     this.#clock = deps.clock
     this.#pool = deps.pool
-    const onread = {
-      buffer: () => this.#target(),
-      callback: (size: number) => {
-        this.#arrived(size)
-        return true
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.ended = promise
+    this.#end = resolve
+    this.#transport = openTransport(
+      { host, port, guard: deps.guard ?? metadataGuard, ...(tls === undefined ? {} : { tls }) },
+      {
+        target: () => this.#target(),
+        arrived: size => this.#arrived(size),
+        opened,
+        broke: error => this.#break(error)
       }
-    }
-    this.#socket = connect({ host: options.host, port: options.port, noDelay: true, onread })
-    this.#socket.setKeepAlive(true, keepAliveMs)
-    this.#socket.on('error', error => this.#break(new BrokerUnreachable(this.address, error.message, { cause: error })))
-    this.#socket.on('end', () => this.#break(new BrokerUnreachable(this.address, 'the broker closed the connection')))
-    this.#socket.on('close', () => this.#break(new BrokerUnreachable(this.address, 'the connection was closed')))
+    )
   }
 
   get broken(): boolean {
@@ -106,7 +123,7 @@ export class Wire {
 
   /** Requests that wait for their answer. */
   get pending(): number {
-    return this.#waiting.length
+    return this.#waiting.length + (this.#held?.length ?? 0)
   }
 
   /**
@@ -132,14 +149,34 @@ export class Wire {
         this.#break(failure)
       }
     }
-    this.#waiting.push({ correlationId, request, settle })
-    this.#socket.write(this.#frame(request, correlationId))
+    const waiting = { correlationId, request, settle }
+    if (this.#held === undefined || saslApis.has(request.apiKey)) this.#send(waiting)
+    else this.#held.push(waiting)
     return promise
+  }
+
+  /**
+   * From now until the returned function is called only SASL's requests go out: between its handshake and its end a
+   * broker takes no others. What was sent before is answered first, as always.
+   */
+  hold(): () => void {
+    this.#held ??= []
+    return () => {
+      const held = this.#held ?? []
+      this.#held = undefined
+      for (const waiting of held) this.#send(waiting)
+    }
   }
 
   /** Rejects what waits and closes. Safe twice. */
   close(reason = 'the connection was closed here'): void {
     this.#break(new BrokerUnreachable(this.address, reason))
+  }
+
+  #send(waiting: Waiting): void {
+    if (this.#broken) return
+    this.#waiting.push(waiting)
+    this.#transport.write(this.#frame(waiting.request, waiting.correlationId))
   }
 
   #frame(request: WireRequest, correlationId: number): Buffer {
@@ -188,6 +225,8 @@ export class Wire {
     const length = this.#length.readInt32BE(0)
     const first = this.#waiting[0]
     if (first === undefined) this.#break(new MalformedResponse(`${this.address} sent an answer that nobody asked for`))
+    else if (length >>> 16 === tlsAlert)
+      this.#break(new BrokerUnreachable(this.address, 'it speaks TLS, and was spoken to without', { stage: 'TLS' }))
     else if (length < 4 || length > largestFrameBytes)
       this.#break(new MalformedResponse(`${this.address} announced a response of ${length} bytes`))
     else {
@@ -206,10 +245,12 @@ export class Wire {
   #break(error: Error): void {
     if (this.#broken) return
     this.#broken = error
-    this.#socket.destroy()
+    this.#end()
+    this.#transport.destroy()
     this.#body?.release()
     this.#body = undefined
     for (const waiting of this.#waiting.splice(0)) waiting.settle(error)
+    for (const waiting of this.#held?.splice(0) ?? []) waiting.settle(error)
   }
 }
 

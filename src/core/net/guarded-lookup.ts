@@ -5,7 +5,7 @@ interface ResolvedAddress {
   readonly family: number
 }
 
-type LookupFailure = Error & { code?: string }
+type LookupFailure = Error & { code?: string | undefined }
 type LookupAnswer = (error: LookupFailure | null, address: string | ResolvedAddress[], family?: number) => void
 
 /** As `dns.lookup` of Node, which connections call with `all: true`. */
