@@ -16,7 +16,7 @@ export class ProduceDelivery {
   readonly ended: Promise<ProducedRecord[]>
   /** What last kept it from being acknowledged. */
   problem: Error | undefined
-  readonly #places: ProducedRecord[]
+  readonly #places: ProducedRecord[] = []
   #missing: number
   #over = false
   readonly #resolve: (places: ProducedRecord[]) => void
@@ -26,7 +26,6 @@ export class ProduceDelivery {
     this.topic = topic
     this.records = records
     this.partitions = partitions
-    this.#places = new Array<ProducedRecord>(records.length)
     this.#missing = records.length
     const { promise, resolve, reject } = Promise.withResolvers<ProducedRecord[]>()
     this.ended = promise

@@ -1,16 +1,16 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { ClusterAddress } from '../../ports/consumer.ts'
 import type { Log } from '../../ports/log.ts'
-import { apis } from './apis.ts'
 import { openClientCluster } from './client-cluster.ts'
 import type { Cluster, TopicInfo } from './cluster.ts'
 import { Partitioner } from './partitioner.ts'
 import { produceApi } from './produce-api.ts'
 import type { PartitionBatch, ProducedPartition } from './produce-api.ts'
-import type { NewRecord, ProducerIdentity } from './produce-batch.ts'
+import type { NewRecord } from './produce-batch.ts'
 import { ProduceDelivery } from './produce-delivery.ts'
 import type { ProducedRecord } from './produce-delivery.ts'
 import { ProduceFailure, reactToProduce, refusal, unknownPartition, unknownTopic } from './produce-failure.ts'
+import { ProducerIdentities } from './producer-identities.ts'
 import { ProducerLane } from './producer-lane.ts'
 import type { SealedBatch } from './producer-lane.ts'
 import { BrokerUnreachable, errorCode, KafkaRefusal } from './problems.ts'
@@ -111,10 +111,7 @@ class KafkaProducer implements Producer {
   readonly #active = new Set<ProducerLane>()
   readonly #brokers = new Map<number, BrokerState>()
   readonly #deliveries = new Set<ProduceDelivery>()
-  /** What lanes that have none yet begin with. */
-  #identity: ProducerIdentity | undefined
-  #identifying = false
-  readonly #identityRetry = { atMs: 0, tries: 0 }
+  readonly #identities: ProducerIdentities
   #disarm: () => void = () => undefined
   #closed: Promise<void> | undefined
 
@@ -139,6 +136,18 @@ class KafkaProducer implements Producer {
             ? unknownTopic(topic, this.#servers)
             : refusal(topic, this.#servers, code, '')
         for (const delivery of this.#of(topic)) delivery.fail(failure)
+        this.#pump()
+      }
+    })
+    this.#identities = new ProducerIdentities({
+      cluster: this.#cluster,
+      ...deps,
+      got: () => this.#pump(),
+      failed: error => {
+        const code = error instanceof KafkaRefusal ? error.code : errorCode.none
+        for (const delivery of this.#deliveries)
+          if (reactToProduce(code) === 'refused') delivery.fail(refusal(delivery.topic, this.#servers, code, ''))
+          else this.#hindered(delivery, error)
         this.#pump()
       }
     })
@@ -268,7 +277,7 @@ class KafkaProducer implements Producer {
     for (const lane of this.#active) {
       if (lane.inFlight) continue
       const { busy, spent } = lane.tidy()
-      this.#spent(spent)
+      this.#identities.spent(spent)
       if (!busy) this.#active.delete(lane)
       else if (lane.retryAtMs > nowMs) later(lane.retryAtMs)
       else {
@@ -281,11 +290,9 @@ class KafkaProducer implements Producer {
     }
     for (const lane of ready.get(-1) ?? []) this.#leaderless(lane, later)
     ready.delete(-1)
-    if (ready.size > 0 && this.#identity === undefined) {
-      this.#identify(nowMs, later)
-      return new Map()
-    }
-    return ready
+    if (ready.size === 0 || this.#identities.current !== undefined) return ready
+    later(this.#identities.ask(nowMs))
+    return new Map()
   }
 
   #leaderless(lane: ProducerLane, later: (atMs: number | undefined) => void): void {
@@ -331,9 +338,9 @@ class KafkaProducer implements Producer {
     const attempt: Attempt = new Map()
     let bytes = 0
     for (const lane of lanes) {
-      const identity = this.#identity
+      const identity = this.#identities.current
       if (identity === undefined || bytes > this.#tuning.requestMaxBytes) break
-      this.#spent(lane.tidy().spent)
+      this.#identities.spent(lane.tidy().spent)
       const batch = lane.seal(identity)
       if (batch === undefined) continue
       bytes += batch.bytes.length
@@ -367,7 +374,7 @@ class KafkaProducer implements Producer {
       return lane.halve(code === errorCode.messageTooLarge || code === errorCode.recordListTooLarge)
     const failure = refusal(lane.topic, this.#servers, code, message, batch.bytes.length)
     for (const { delivery } of batch.records) delivery.fail(failure)
-    this.#spent(lane.giveUp())
+    this.#identities.spent(lane.giveUp())
   }
 
   /** The broker does not go on with our sequence. */
@@ -379,16 +386,11 @@ class KafkaProducer implements Producer {
       const text = `Topic ${topic} on ${this.#servers} may or may not have ${batch.records.length} records of partition ${partition} (${refused.message}): send them again if twice is better than never.`
       const failure = new ProduceFailure('in-doubt', text, { cause: refused })
       for (const { delivery } of batch.records) delivery.fail(failure)
-      this.#spent(lane.giveUp())
+      this.#identities.spent(lane.giveUp())
     } else {
-      this.#spent(lane.renew())
+      this.#identities.spent(lane.renew())
       this.#again(lane, refused)
     }
-  }
-
-  /** A lane never takes up an identity again that it gave up: the next to begin get a new one. */
-  #spent(identity: ProducerIdentity | undefined): void {
-    if (identity !== undefined && identity === this.#identity) this.#identity = undefined
   }
 
   #again(lane: ProducerLane, error: Error): void {
@@ -422,51 +424,16 @@ class KafkaProducer implements Producer {
         })
       )
   }
-
-  #identify(nowMs: number, later: (atMs: number | undefined) => void): void {
-    if (this.#identifying) return
-    if (this.#identityRetry.atMs > nowMs) return later(this.#identityRetry.atMs)
-    this.#identifying = true
-    void this.#askIdentity().then(() => {
-      this.#identifying = false
-      this.#pump()
-    })
-  }
-
-  async #askIdentity(): Promise<void> {
-    const { clock, log } = this.#deps
-    const retry = this.#identityRetry
-    try {
-      const wire = await this.#cluster.anyWire()
-      const answer = await this.#cluster.call(wire, apis.initProducerId, [null, noTransactionMs, -1n, -1])
-      const { errorCode: code, producerId: id, producerEpoch: epoch } = answer
-      if (code !== errorCode.none) throw new KafkaRefusal(code, 'asking for a producer id')
-      this.#identity = { id, epoch }
-      retry.tries = 0
-      retry.atMs = 0
-    } catch (error) {
-      retry.atMs = clock.monotonicMs() + retryDelayMs(retry.tries, clock.chance(), 50, 2000)
-      retry.tries++
-      log.warn({ error: (error as Error).message }, 'cannot get a producer id yet')
-      const final = error instanceof KafkaRefusal && reactToProduce(error.code) === 'refused'
-      for (const delivery of this.#deliveries)
-        if (final && error instanceof KafkaRefusal)
-          delivery.fail(refusal(delivery.topic, this.#servers, error.code, ''))
-        else this.#hindered(delivery, error as Error)
-    }
-  }
 }
-
-/** Longest time of a transaction: there is none. */
-const noTransactionMs = 0x7fff_ffff
 
 const closed = (): ProduceFailure => new ProduceFailure('closed', 'the producer was closed')
 
-function recordOf({ key, value, headers, timestampMs = nowMs }: ProducerMessage, nowMs: number): NewRecord {
+function recordOf(message: ProducerMessage, nowMs: number): NewRecord {
+  const { key = null, value, headers = [], timestampMs = nowMs } = message
   const wholeMs = Math.round(timestampMs)
   if (!(wholeMs >= 0 && wholeMs <= Number.MAX_SAFE_INTEGER))
     throw new RangeError(`timestampMs must be milliseconds since 1970, got ${timestampMs}`)
-  return { key: key ?? null, value, headers: headers ?? [], timestampMs: wholeMs }
+  return { key, value, headers, timestampMs: wholeMs }
 }
 
 function byTopic(attempt: Attempt): Map<string, PartitionBatch[]> {
