@@ -21,6 +21,12 @@ export type Deed =
   | { readonly do: 'drip' }
   /** Answers a JSON string of so many bytes, quotes included. */
   | { readonly do: 'long'; readonly bytes: number }
+  /** Answers `value` in pieces, slowly. */
+  | { readonly do: 'slow'; readonly value: unknown; readonly pieces: number; readonly everyMs: number }
+  /** Answers `value` so long after the event came: later than the caller waits. */
+  | { readonly do: 'late'; readonly value: unknown; readonly afterMs: number }
+  /** Ends the connection with nothing answered. */
+  | { readonly do: 'cut' }
   /** Ends the connection (or dies) with half an answer given. */
   | { readonly do: 'break' }
 
@@ -33,6 +39,8 @@ export interface InvokerWorld extends AsyncDisposable {
 }
 
 export interface InvokerTraits {
+  /** What is told of a function that failed. */
+  readonly failedContext: { statusCode: number; executedVersion: string | undefined; functionError: string }
   readonly deeds: readonly Deed['do'][]
   /** A function that breaks off: its connection is all a plain endpoint has; a host knows that the process died. */
   readonly broken: 'unavailable' | 'function-error'
@@ -77,6 +85,20 @@ export function invokerContract(name: string, traits: InvokerTraits, open: () =>
     const reply = await invoker.invoke(anEvent(deed), aRequest())
     assert.equal(reply.kind, 'function-error')
     assert.deepEqual([reply.errorType, reply.errorMessage], ['OutOfStock', 'no stock of ✂'])
+    assert.match(textOf(reply), /OutOfStock/)
+  })
+
+  behaves('a reply tells what a destination tells: status, version and kind of error', 'fail', async ({ invoker }) => {
+    const failed = await invoker.invoke(
+      anEvent({ do: 'fail', errorType: 'OutOfStock', errorMessage: 'none' }),
+      aRequest()
+    )
+    assert.ok(failed.kind === 'function-error')
+    const { statusCode, executedVersion, functionError } = failed
+    assert.deepEqual({ statusCode, executedVersion, functionError }, traits.failedContext)
+    const returned = await invoker.invoke(anEvent({ do: 'return', value: 1 }), aRequest())
+    assert.ok(returned.kind === 'returned')
+    assert.deepEqual([returned.statusCode, returned.executedVersion], [200, traits.failedContext.executedVersion])
   })
 
   behaves('a throttle says how long to wait', 'throttle', async ({ invoker }) => {
@@ -105,6 +127,33 @@ export function invokerContract(name: string, traits: InvokerTraits, open: () =>
     assert.deepEqual(reply, { kind: 'timed-out', afterMs: 300 })
   })
 
+  behaves('an answer that takes its time arrives whole', 'slow', async ({ invoker }) => {
+    const reply = await invoker.invoke(anEvent({ do: 'slow', value: 'at last', pieces: 5, everyMs: 15 }), aRequest())
+    assert.equal(textOf(reply), '"at last"')
+  })
+
+  behaves('an answer after the deadline is nobody’s', 'late', async ({ impatient }) => {
+    const hasty = impatient(150)
+    const reply = await hasty.invoke(anEvent({ do: 'late', value: 'too late', afterMs: 300 }), aRequest())
+    assert.deepEqual(reply, { kind: 'timed-out', afterMs: 150 })
+    const values = await Promise.all(
+      ['a', 'b', 'c', 'd'].map(value => impatient(5_000).invoke(anEvent({ do: 'return', value }), aRequest()))
+    )
+    assert.deepEqual(values.map(textOf), ['"a"', '"b"', '"c"', '"d"'])
+  })
+
+  behaves('a connection that is cut before the answer costs this call only', 'cut', async ({ invoker }) => {
+    const reply = await invoker.invoke(anEvent({ do: 'cut' }), aRequest())
+    assert.equal(reply.kind, 'unavailable')
+    assert.match(reply.message, /connection/)
+  })
+
+  behaves('the signal aborts a call whose answer has begun', 'drip', async ({ invoker }) => {
+    const cut = AbortSignal.timeout(100)
+    const reply = await invoker.invoke(anEvent({ do: 'drip' }), aRequest({ signal: cut }))
+    assert.deepEqual(reply, { kind: 'aborted' })
+  })
+
   behaves('the signal aborts a call that runs', 'hang', async ({ invoker, begun }) => {
     const cut = new AbortController()
     const reply = invoker.invoke(anEvent({ do: 'hang' }), aRequest({ signal: cut.signal }))
@@ -129,6 +178,7 @@ export function invokerContract(name: string, traits: InvokerTraits, open: () =>
     assert.equal(reply.kind, 'function-error')
     assert.equal(reply.errorType, 'Function.ResponseSizeTooLarge')
     assert.match(reply.errorMessage, /exceeded maximum allowed payload size \(6291556 bytes\)/)
+    assert.equal(reply.functionError ?? 'Unhandled', 'Unhandled')
   })
 
   behaves('a function that breaks off half way costs this call only', 'break', async ({ invoker }) => {

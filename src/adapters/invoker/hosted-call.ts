@@ -7,6 +7,7 @@ import type { RuntimeFault } from './local-function.ts'
 export const maxEventBytes = 6_291_456
 
 const jsonHeader = { 'content-type': 'application/json' } as const
+const ranHeaders = { ...jsonHeader, 'x-amz-executed-version': '$LATEST' } as const
 
 /** A call of a local function as it came over HTTP, to be answered exactly once; later answers, or ones nobody waits for, are dropped. */
 export class HostedCall {
@@ -71,13 +72,13 @@ export class HostedCall {
   }
 
   returned(payload: Buffer): void {
-    this.#answer(200, { ...jsonHeader, 'x-amz-executed-version': '$LATEST', ...this.#logResult() }, payload)
+    this.#answer(200, { ...ranHeaders, ...this.#logResult() }, payload)
   }
 
   /** `error`: JSON as the runtime gave it, or a fault of ours. */
   failed(error: Buffer | RuntimeFault): void {
     const payload = Buffer.isBuffer(error) ? error : Buffer.from(JSON.stringify(error))
-    this.#answer(200, { ...jsonHeader, 'x-amz-function-error': 'Unhandled', ...this.#logResult() }, payload)
+    this.#answer(200, { ...ranHeaders, 'x-amz-function-error': 'Unhandled', ...this.#logResult() }, payload)
   }
 
   #logResult(): Readonly<Record<string, string>> {

@@ -10,7 +10,7 @@ export interface SigningCredentials {
 /** What all requests of a signer have in common. */
 export interface SignedRequest {
   readonly method: string
-  /** As it is sent, escaped. */
+  /** As it is sent, escaped, without a slash at its end. */
   readonly path: string
   /** As it is sent, without the question mark; at most one parameter. */
   readonly query: string
@@ -104,8 +104,15 @@ export class RequestSigner {
 
 const lineOf = ([name, value]: [string, string]): string => `${name}:${value}\n`
 
-/** Every segment is escaped once more: the rule for every service but S3. */
-const canonicalPath = (path: string): string => path.split('/').map(escaped).join('/')
+/** Without empty and dot segments, every segment escaped once more: the rule for every service but S3. */
+function canonicalPath(path: string): string {
+  const segments: string[] = []
+  for (const segment of path.split('/')) {
+    if (segment === '..') segments.pop()
+    else if (segment !== '' && segment !== '.') segments.push(escaped(segment))
+  }
+  return `/${segments.join('/')}`
+}
 
 /** A parameter without a value has an empty one. */
 const canonicalQuery = (query: string): string => (query === '' || query.includes('=') ? query : `${query}=`)

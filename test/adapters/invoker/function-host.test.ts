@@ -20,7 +20,11 @@ async function scripted() {
 
 invokerContract(
   'a hosted function',
-  { broken: 'function-error', deeds: ['return', 'digest', 'empty', 'fail', 'hang', 'long', 'break'] },
+  {
+    broken: 'function-error',
+    failedContext: { statusCode: 200, executedVersion: '$LATEST', functionError: 'Unhandled' },
+    deeds: ['return', 'digest', 'empty', 'fail', 'hang', 'slow', 'late', 'long', 'break']
+  },
   scripted
 )
 

@@ -36,7 +36,11 @@ invokerContract(
   'over HTTP',
   {
     broken: 'unavailable',
+    failedContext: { statusCode: 200, executedVersion: '7', functionError: 'Unhandled' },
     deeds: [
+      'slow',
+      'late',
+      'cut',
       'return',
       'digest',
       'empty',

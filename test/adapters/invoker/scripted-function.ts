@@ -10,15 +10,27 @@ export interface SeenCall {
   readonly url: string
 }
 
+/** Says why a request is refused. */
+export type Check = (request: http.IncomingMessage, event: Buffer) => string | undefined
+
 /** A function behind HTTP that does what the event says, or what `next` was told for one call. */
 export class ScriptedFunction extends EventEmitter<{ hang: [] }> implements AsyncDisposable {
   readonly calls: SeenCall[] = []
   readonly sockets = new Set<Socket>()
+  /** Calls not yet answered at one time. */
+  mostRunning = 0
+  #running = 0
   readonly #server = http.createServer((request, response) => void this.#answer(request, response))
+  readonly #checks: Check
   #next: ((response: http.ServerResponse, event: Buffer) => void) | undefined
 
-  static async open(): Promise<ScriptedFunction> {
-    const double = new ScriptedFunction()
+  private constructor(checks: Check) {
+    super()
+    this.#checks = checks
+  }
+
+  static async open(checks: Check = () => undefined): Promise<ScriptedFunction> {
+    const double = new ScriptedFunction(checks)
     double.#server.on('connection', socket => {
       double.sockets.add(socket)
       socket.on('close', () => double.sockets.delete(socket))
@@ -57,6 +69,9 @@ export class ScriptedFunction extends EventEmitter<{ hang: [] }> implements Asyn
 
   async #answer(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     this.calls.push({ headers: request.headers, url: request.url ?? '' })
+    this.mostRunning = Math.max(this.mostRunning, ++this.#running)
+    // Before the answer leaves: whoever reads it may call again at once.
+    response.once('prefinish', () => this.#running--)
     const chunks: Buffer[] = []
     try {
       for await (const chunk of request) chunks.push(chunk as Buffer)
@@ -64,6 +79,12 @@ export class ScriptedFunction extends EventEmitter<{ hang: [] }> implements Asyn
       return // the client went away in the middle of its event
     }
     const event = Buffer.concat(chunks)
+    const refusal = this.#checks(request, event)
+    if (refusal !== undefined) {
+      const body = JSON.stringify({ message: refusal })
+      response.writeHead(403, { 'x-amzn-errortype': 'InvalidSignatureException' }).end(body)
+      return
+    }
     const next = this.#next
     this.#next = undefined
     if (next === undefined) this.#perform(JSON.parse(event.toString()) as Deed, response, event)
@@ -73,7 +94,7 @@ export class ScriptedFunction extends EventEmitter<{ hang: [] }> implements Asyn
   #perform(deed: Deed, response: http.ServerResponse, event: Buffer): void {
     switch (deed.do) {
       case 'return':
-        return void response.end(JSON.stringify(deed.value))
+        return void response.writeHead(200, { 'x-amz-executed-version': '7' }).end(JSON.stringify(deed.value))
       case 'digest': {
         const sha256 = createHash('sha256').update(event).digest('hex')
         return void response.end(JSON.stringify({ bytes: event.byteLength, sha256 }))
@@ -82,7 +103,7 @@ export class ScriptedFunction extends EventEmitter<{ hang: [] }> implements Asyn
         return void response.writeHead(204).end()
       case 'fail': {
         const { errorType, errorMessage } = deed
-        response.writeHead(200, { 'x-amz-function-error': 'Unhandled' })
+        response.writeHead(200, { 'x-amz-function-error': 'Unhandled', 'x-amz-executed-version': '7' })
         return void response.end(JSON.stringify({ errorType, errorMessage, trace: [] }))
       }
       case 'throttle':
@@ -98,6 +119,21 @@ export class ScriptedFunction extends EventEmitter<{ hang: [] }> implements Asyn
         const drops = setInterval(() => void response.write(' '), 10)
         return void response.on('close', () => clearInterval(drops))
       }
+      case 'slow': {
+        const text = JSON.stringify(deed.value)
+        const size = Math.ceil(text.length / deed.pieces)
+        response.writeHead(200, { 'content-length': text.length })
+        const send = (from: number) => {
+          response.write(text.slice(from, from + size))
+          if (from + size >= text.length) response.end()
+          else setTimeout(send, deed.everyMs, from + size)
+        }
+        return send(0)
+      }
+      case 'late':
+        return void setTimeout(() => void response.end(JSON.stringify(deed.value)), deed.afterMs)
+      case 'cut':
+        return void response.destroy()
       case 'long':
         return void response.end(`"${'a'.repeat(deed.bytes - 2)}"`)
       case 'break':
