@@ -1,8 +1,15 @@
+import { lookup } from 'node:dns'
 import { Pool, type Dispatcher } from 'undici'
+import { AddressGuard } from '../../core/net/address-guard.ts'
+import { checkLiteralAddress, guardedLookup } from '../../core/net/guarded-lookup.ts'
 import type { InvokeReply } from '../../core/retry/reply.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
 import { maxAnswerBytes, readTooLarge, type HttpAnswer } from './http-reply.ts'
+import type { TlsMaterial } from './tls-files.ts'
+
+/** No function lives where clouds answer with the machine's credentials; a name that leads there is a trap. */
+const guard = new AddressGuard()
 
 export interface CallPoolOptions {
   /** Scheme, host and port. */
@@ -17,7 +24,8 @@ export interface CallPoolOptions {
   readonly idleMs?: number
   /** Offer HTTP/2 in the TLS handshake. */
   readonly http2?: boolean
-  readonly connect?: Pool.Options['connect'] & object
+  /** Of TLS connections; absent: what Node trusts, and no certificate of our own. */
+  readonly tls?: TlsMaterial
   /** Says which reply a whole answer is. */
   readonly read: (answer: HttpAnswer) => InvokeReply
   readonly clock: Clock
@@ -33,14 +41,17 @@ export class CallPool {
   readonly read: (answer: HttpAnswer) => InvokeReply
   readonly calls = new Set<Call>()
   readonly #pool: Pool
+  /** Why this host is not called at all. */
+  readonly #refusal: string | undefined
   #closed = false
 
-  constructor({ origin, connections, idleMs, http2 = false, connect, ...options }: CallPoolOptions) {
+  constructor({ origin, connections, idleMs, http2 = false, tls, ...options }: CallPoolOptions) {
     this.name = options.name
     this.timeoutMs = options.timeoutMs
     this.clock = options.clock
     this.log = options.log
     this.read = options.read
+    this.#refusal = refusalOf(new URL(origin).hostname)
     this.#pool = new Pool(origin, {
       connections,
       // One call on a connection, also over HTTP/2: a connection that ends costs one call.
@@ -51,7 +62,7 @@ export class CallPool {
       bodyTimeout: 0,
       connectTimeout: Math.min(options.timeoutMs, 10_000),
       ...(idleMs === undefined ? {} : { keepAliveTimeout: idleMs }),
-      ...(connect === undefined ? {} : { connect })
+      connect: { ...tls, lookup: guardedLookup(lookup, guard) }
     })
   }
 
@@ -62,6 +73,7 @@ export class CallPool {
   /** `headers`: names and values in turn. Never rejects. */
   post(path: string, headers: string[], body: Uint8Array, signal: AbortSignal): Promise<InvokeReply> {
     if (this.#closed || signal.aborted) return Promise.resolve({ kind: 'aborted' })
+    if (this.#refusal !== undefined) return Promise.resolve({ kind: 'unavailable', message: this.#refusal })
     return new Promise(resolve => {
       this.#pool.dispatch({ path, method: 'POST', headers, body }, new Call(this, signal, resolve))
     })
@@ -72,6 +84,15 @@ export class CallPool {
     this.#closed = true
     for (const call of this.calls) call.handleEvent()
     await this.#pool.destroy()
+  }
+}
+
+function refusalOf(hostname: string): string | undefined {
+  try {
+    checkLiteralAddress(hostname.replace(/^\[(.*)\]$/, '$1'), guard)
+    return undefined
+  } catch (error) {
+    return `cannot reach the function: ${(error as Error).message}`
   }
 }
 

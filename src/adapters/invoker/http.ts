@@ -76,7 +76,7 @@ class HttpInvoker implements Invoker {
       timeoutMs,
       connections,
       http2: http2 ?? false,
-      connect: tls === undefined ? {} : readTlsFiles(tls),
+      ...(tls === undefined ? {} : { tls: readTlsFiles(tls) }),
       read: answer => readHttpReply(answer, host, this.#clock.now()),
       clock: this.#clock,
       log
