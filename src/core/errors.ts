@@ -34,6 +34,11 @@ const registry = {
     aws: 'InvalidParameterValueException',
     message: 'Cluster %s is not in the configuration: add it under "clusters" with its brokers.'
   },
+  MILL_FILTER_INVALID: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: 'Invalid filter pattern definition.'
+  },
   MILL_FUNCTION_NOT_FOUND: {
     status: 400,
     aws: 'InvalidParameterValueException',
