@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # Sourced by run: brings the programs that the checks use and the machine lacks, by the machine's ordinary clients.
 # What cannot be installed is told here and fails the checks that need it. Leaves `aws` on the PATH and names a Python with
-# boto3 in MILLRACE_TEST_PYTHON; both are kept for the next run.
+# boto3 in MILLRACE_TEST_PYTHON and moto's server in MILLRACE_TEST_MOTO; all are kept for the next run.
 
 tools_cache="${MILLRACE_CI_CACHE:-$HOME/.cache/millrace}"
+moto_version=5.2.1
 
 bring_tools() {
   local packages=()
@@ -19,11 +20,14 @@ bring_tools() {
     fi
   fi
   PATH="$PATH:$tools_cache/awscli/bin"
-  aws --version >/dev/null 2>&1 || bring_python awscli boto3 || echo "pip could not install the AWS CLI"
+  aws --version >/dev/null 2>&1 || bring_python awscli awscli boto3 || echo "pip could not install the AWS CLI"
   if ! python3 -c 'import boto3' 2>/dev/null; then
     export MILLRACE_TEST_PYTHON="$tools_cache/awscli/bin/python"
-    "$MILLRACE_TEST_PYTHON" -c 'import boto3' 2>/dev/null || bring_python boto3 || echo "pip could not install boto3"
+    "$MILLRACE_TEST_PYTHON" -c 'import boto3' 2>/dev/null || bring_python awscli boto3 || echo "pip could not install boto3"
   fi
+  export MILLRACE_TEST_MOTO="$tools_cache/moto/bin/moto_server"
+  "$tools_cache/moto/bin/pip" show moto 2>/dev/null | grep -qx "Version: $moto_version" ||
+    bring_python moto "moto[server]==$moto_version" || echo "pip could not install moto"
   tell_versions
 }
 
@@ -31,9 +35,10 @@ apt_install() {
   apt-get -q -q update && DEBIAN_FRONTEND=noninteractive apt-get -q -q install -y --no-install-recommends "$@" >/dev/null
 }
 
-# bring_python PACKAGE...: into a Python environment of our own.
+# bring_python NAME PACKAGE...: into a Python environment of our own.
 bring_python() {
-  local venv="$tools_cache/awscli"
+  local venv="$tools_cache/$1"
+  shift
   echo "installing $* into $venv"
   # Debian's python3 comes without venv; its package brings that.
   [ -x "$venv/bin/pip" ] || python3 -m venv --clear "$venv" 2>/dev/null ||
