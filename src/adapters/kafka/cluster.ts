@@ -1,16 +1,15 @@
 import type { Clock } from '../../ports/clock.ts'
-import { apis, call, newestShared, offeredVersions } from './apis.ts'
+import { apis, call, newestShared } from './apis.ts'
 import type { ApiFamily, OfferedVersions } from './apis.ts'
-import type { BufferPool } from './buffer-pool.ts'
-import { BrokerUnreachable, errorCode, KafkaRefusal } from './problems.ts'
-import { Wire } from './wire.ts'
+import { BrokerConnector } from './broker-connector.ts'
+import type { ConnectorDeps, ConnectorSettings } from './broker-connector.ts'
+import { firstAnswer } from './first-answer.ts'
+import { AuthenticationRefused, BrokerUnreachable, ClusterUnreachable, errorCode, KafkaRefusal } from './problems.ts'
+import type { Wire } from './wire.ts'
 
-export interface ClusterSettings {
+export interface ClusterSettings extends ConnectorSettings {
   /** `host:port`; an IPv6 address in brackets. */
   readonly bootstrapServers: readonly string[]
-  readonly clientId: string
-  readonly connectTimeoutMs: number
-  readonly requestTimeoutMs: number
 }
 
 export interface BrokerAddress {
@@ -44,7 +43,7 @@ export const noTopicId = '00000000-0000-0000-0000-000000000000'
 export class Cluster {
   readonly #settings: ClusterSettings
   readonly #clock: Clock
-  readonly #pool: BufferPool
+  readonly #connector: BrokerConnector
   readonly #wires = new Map<string, Promise<Wire>>()
   readonly #offered = new WeakMap<Wire, OfferedVersions>()
   #brokers: ReadonlyMap<number, BrokerAddress> = new Map()
@@ -52,10 +51,10 @@ export class Cluster {
   /** Where to begin asking: moves on when a broker does not answer, so that a dead one is not asked first for ever. */
   #turn = 0
 
-  constructor(settings: ClusterSettings, deps: { readonly clock: Clock; readonly pool: BufferPool }) {
+  constructor(settings: ClusterSettings, deps: ConnectorDeps) {
     this.#settings = settings
     this.#clock = deps.clock
-    this.#pool = deps.pool
+    this.#connector = new BrokerConnector(settings, deps)
   }
 
   /** By node id, as the last metadata had them. */
@@ -129,26 +128,25 @@ export class Cluster {
 
   /** A control connection to whichever broker answers: one that is open, else the known ones, else the bootstrap servers. */
   async anyWire(): Promise<Wire> {
-    const failures: Error[] = []
-    const tried = new Set<string>()
     const open = await this.#openControlWire()
     if (open !== undefined) return open
     const known = [...this.#brokers.values()]
     const turn = known.length === 0 ? 0 : this.#turn % known.length
     const bootstrap = this.#settings.bootstrapServers.map(parseAddress)
-    for (const address of [...known.slice(turn), ...known.slice(0, turn), ...bootstrap]) {
-      const name = `${address.host}:${address.port}`
-      if (tried.has(name)) continue
-      tried.add(name)
-      try {
-        return await this.wire(address, 'control')
-      } catch (error) {
-        failures.push(error as Error)
+    const candidates = new Map(
+      [...known.slice(turn), ...known.slice(0, turn), ...bootstrap].map(each => [`${each.host}:${each.port}`, each])
+    )
+    const ask = (address: BrokerAddress) =>
+      this.wire(address, 'control').catch((error: unknown) => {
         this.#turn++
-      }
-    }
-    const reasons = failures.map(each => each.message).join('; ')
-    throw new BrokerUnreachable(this.bootstrapServers, `no broker can be reached (${reasons})`)
+        throw error
+      })
+    return firstAnswer([...candidates.values()], ask, {
+      clock: this.#clock,
+      // Another broker would refuse us too, and count it.
+      final: failure => failure instanceof AuthenticationRefused,
+      allFailed: failures => new ClusterUnreachable(this.bootstrapServers, failures)
+    })
   }
 
   /** Sends a request in the newest version both sides know. Error codes inside the response are the caller's to read. */
@@ -192,15 +190,9 @@ export class Cluster {
     return undefined
   }
 
-  async #open(address: BrokerAddress): Promise<Wire> {
-    const { clientId, connectTimeoutMs, requestTimeoutMs } = this.#settings
-    const wire = await Wire.open({ ...address, clientId, connectTimeoutMs }, { clock: this.#clock, pool: this.#pool })
-    try {
-      this.#offered.set(wire, await offeredVersions(wire, Math.min(connectTimeoutMs, requestTimeoutMs)))
-    } catch (error) {
-      wire.close()
-      throw error
-    }
+  async #open({ host, port }: BrokerAddress): Promise<Wire> {
+    const { wire, offered } = await this.#connector.open(host, port)
+    this.#offered.set(wire, offered)
     if (this.#closed) wire.close()
     return wire
   }

@@ -1,5 +1,7 @@
 import type { TopicPartition } from '../../core/record.ts'
+import type { AddressGuard } from '../../core/net/address-guard.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { ClusterSecrets } from '../../ports/cluster-security.ts'
 import type {
   AssignedPartition,
   CommitOffset,
@@ -29,6 +31,10 @@ import { TopicWatch } from './topic-watch.ts'
 export interface KafkaConsumerDeps {
   readonly clock: Clock
   readonly log: Log
+  /** With any security but plaintext. */
+  readonly secrets?: ClusterSecrets
+  /** Addresses not to connect to. Default: those of metadata services. */
+  readonly guard?: AddressGuard
 }
 
 /** What nobody sets but tests: the defaults are made for production. */
@@ -56,7 +62,8 @@ const sharedPool = new BufferPool(maxIdlePoolBytes)
 const defaultTuning: KafkaTuning = {
   // Longer than a broker takes to restart, so that a rolling restart rebalances nothing.
   sessionTimeoutMs: 45_000,
-  connectTimeoutMs: 5000,
+  // A problem is to be told within five seconds, whatever opening the connection hangs at.
+  connectTimeoutMs: 3000,
   requestTimeoutMs: 10_000,
   commitTimeoutMs: 15_000,
   metadataMaxAgeMs: 30_000,
@@ -106,9 +113,10 @@ class KafkaConsumer implements Consumer {
         bootstrapServers: options.cluster.bootstrapServers,
         clientId: options.clientId,
         connectTimeoutMs,
-        requestTimeoutMs
+        requestTimeoutMs,
+        ...(options.cluster.security === undefined ? {} : { security: options.cluster.security })
       },
-      { clock, pool: tuning.pool }
+      { ...deps, log, pool: tuning.pool }
     )
     const coordinator = new CoordinatorFinder(cluster, options.groupId)
     const watch = new TopicWatch(options.topic, tuning.metadataMaxAgeMs, {

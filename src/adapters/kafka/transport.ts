@@ -101,7 +101,8 @@ function connectSecurely(to: SocketTarget, { context }: TlsTerms): Socket {
   return connectTls({
     ...to,
     secureContext: context,
-    minVersion: 'TLSv1.2',
+    // Whatever NODE_TLS_REJECT_UNAUTHORIZED says.
+    rejectUnauthorized: true,
     // A name is sent along for brokers behind one address; an address is none (RFC 6066). Both are verified.
     servername: isIP(to.host) === 0 ? to.host : ''
   })

@@ -58,8 +58,8 @@ interface Waiting {
  * One connection to one broker. Kafka answers in order, one request at a time. A large answer is written straight
  * into its Buffer by the transport: no chunk objects, no concatenation, no copy.
  *
- * open    requests go out, answers come in                                        → held, broken
- * held    it authenticates anew: SASL's requests go out, others wait for the end  → open, broken
+ * open    requests go out, answers come in                                 → alone, broken
+ * alone   it authenticates: SASL's requests go out, others wait for the end → open, broken
  * broken  every waiting request has been rejected; final
  */
 export class Wire {
@@ -73,6 +73,8 @@ export class Wire {
   readonly #waiting: Waiting[] = []
   readonly #end: () => void
   #held: Waiting[] | undefined
+  /** Told when nothing waits for its answer. */
+  #idle: () => void = () => undefined
   readonly #length = Buffer.alloc(4)
   #lengthAt = 0
   #body: Lease | undefined
@@ -156,13 +158,16 @@ export class Wire {
   }
 
   /**
-   * From now until the returned function is called only SASL's requests go out: between its handshake and its end a
-   * broker takes no others. What was sent before is answered first, as always.
+   * Runs `talk` when everything that was sent has been answered, which only SASL's requests may then use: between its
+   * handshake and its end a broker takes no others. They wait.
    */
-  hold(): () => void {
-    this.#held ??= []
-    return () => {
-      const held = this.#held ?? []
+  async alone<Result>(talk: () => Promise<Result>): Promise<Result> {
+    this.#held = []
+    try {
+      if (this.#waiting.length > 0) await new Promise<void>(resolve => (this.#idle = resolve))
+      return await talk()
+    } finally {
+      const held = this.#held
       this.#held = undefined
       for (const waiting of held) this.#send(waiting)
     }
@@ -240,12 +245,14 @@ export class Wire {
     const lease = this.#body!
     this.#body = undefined
     this.#waiting.shift()!.settle(undefined, lease)
+    if (this.#waiting.length === 0) this.#idle()
   }
 
   #break(error: Error): void {
     if (this.#broken) return
     this.#broken = error
     this.#end()
+    this.#idle()
     this.#transport.destroy()
     this.#body?.release()
     this.#body = undefined
