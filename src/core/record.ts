@@ -33,13 +33,14 @@ export class Block implements BlockFields {
   readonly topic: string
   readonly partition: number
   readonly bytes: Buffer
-  readonly count: number
   readonly offsets: Float64Array
   readonly timestamps: Float64Array
   readonly timestampType: TimestampType
   readonly positions: Int32Array
   readonly nextOffset: number
   readonly leaderEpoch: number
+  #count: number
+  #sparse = false
   #unfinished: number
   readonly #release: () => void
 
@@ -48,7 +49,7 @@ export class Block implements BlockFields {
     this.topic = fields.topic
     this.partition = fields.partition
     this.bytes = fields.bytes
-    this.count = fields.count
+    this.#count = fields.count
     this.offsets = fields.offsets
     this.timestamps = fields.timestamps
     this.timestampType = fields.timestampType
@@ -57,6 +58,39 @@ export class Block implements BlockFields {
     this.leaderEpoch = fields.leaderEpoch
     this.#unfinished = fields.count
     this.#release = release
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  /** Records were taken out: those that are left do not lie next to each other in `bytes`. */
+  get sparse(): boolean {
+    return this.#sparse
+  }
+
+  /**
+   * Keeps the records that `isKept` says, as if no others had been fetched: their rows close up in place. Only before any
+   * slice of the block exists. Answers how many are left; with none the bytes are free at once.
+   */
+  retain(isKept: (record: number) => boolean): number {
+    const { stride } = column
+    let kept = 0
+    for (let record = 0; record < this.#count; record++) {
+      if (!isKept(record)) continue
+      if (kept < record) {
+        this.offsets[kept] = this.offsets[record]!
+        this.timestamps[kept] = this.timestamps[record]!
+        this.positions.copyWithin(kept * stride, record * stride, (record + 1) * stride)
+      }
+      kept++
+    }
+    const gone = this.#count - kept
+    if (gone === 0) return kept
+    this.#count = kept
+    this.#sparse = true
+    this.finish(gone)
+    return kept
   }
 
   /** `records` more of this block are settled, filtered out, discarded or given up. */
@@ -90,13 +124,21 @@ export function sliceOffsets(slice: Slice): { first: number; next: number } {
 
 /** Payload bytes of a slice as Kafka stores them: what the memory budget counts. */
 export function slicePayloadBytes(slice: Slice): number {
-  const { positions } = slice.block
+  const { positions, sparse } = slice.block
   if (slice.to <= slice.from) return 0
+  if (sparse) return sparsePayloadBytes(positions, slice.from, slice.to)
   const start = slice.from === 0 ? firstByte(positions) : positions[(slice.from - 1) * column.stride + column.end]!
   return positions[(slice.to - 1) * column.stride + column.end]! - start
 }
 
-function firstByte(positions: Int32Array): number {
-  const key = positions[column.keyStart]!
-  return key >= 0 ? key : positions[column.keyEnd]!
+function sparsePayloadBytes(positions: Int32Array, from: number, to: number): number {
+  let bytes = 0
+  for (let row = from * column.stride; row < to * column.stride; row += column.stride)
+    bytes += positions[row + column.end]! - firstByte(positions, row)
+  return bytes
+}
+
+function firstByte(positions: Int32Array, row = 0): number {
+  const key = positions[row + column.keyStart]!
+  return key >= 0 ? key : positions[row + column.keyEnd]!
 }

@@ -1,7 +1,8 @@
 import type { Service } from '../ports/service.ts'
+import { MappingCounts } from './mapping-counts.ts'
 import { MappingRunner, type RunnerWorld } from './mapping-runner.ts'
 
-export interface FleetOptions extends Omit<RunnerWorld, 'budgetBytes'> {
+export interface FleetOptions extends Omit<RunnerWorld, 'budgetBytes' | 'counts'> {
   /** Fetched and unfinished bytes of the whole process. */
   readonly memoryBudgetBytes: number
 }
@@ -13,6 +14,8 @@ const pageSize = 1_000
 /** Sees what the store wants, and has it run. The API never talks to a poller: the store is the only meeting point. */
 export class Fleet implements Service {
   readonly #world: RunnerWorld
+  /** What the pollers count. */
+  readonly counts = new MappingCounts()
   readonly #runners = new Map<string, MappingRunner>()
   #unwatch: (() => void) | undefined
   #stopped: Promise<void> | undefined
@@ -20,6 +23,7 @@ export class Fleet implements Service {
   constructor({ memoryBudgetBytes, ...world }: FleetOptions) {
     this.#world = {
       ...world,
+      counts: this.counts,
       budgetBytes: () => Math.max(leastBudgetBytes, Math.floor(memoryBudgetBytes / Math.max(1, this.#runners.size)))
     }
   }
@@ -54,7 +58,10 @@ export class Fleet implements Service {
   #runner(uuid: string): MappingRunner {
     let runner = this.#runners.get(uuid)
     if (runner === undefined) {
-      runner = new MappingRunner(uuid, this.#world, () => this.#runners.delete(uuid))
+      runner = new MappingRunner(uuid, this.#world, () => {
+        this.#runners.delete(uuid)
+        this.counts.forget(uuid)
+      })
       this.#runners.set(uuid, runner)
     }
     return runner

@@ -1,7 +1,9 @@
+import { encodeProgress, maxMetadataBytes } from '../core/offsets/metadata.ts'
 import type { CommitOffset, Consumer } from '../ports/consumer.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import { type CommitMessage, offsetsCommitted } from './channels.ts'
+import type { Counters } from './counters.ts'
 import type { OwnedPartition } from './owned-partitions.ts'
 
 /** At most one commit per group and second in steady state; at once on revocation and stop. */
@@ -13,12 +15,21 @@ export class Committer {
   readonly #consumer: Consumer
   readonly #clock: Clock
   readonly #log: Log
+  readonly #counters: Counters
   readonly #partitions: () => Iterable<OwnedPartition>
   #cancelTimer: (() => void) | undefined
   #running: Promise<void> = Promise.resolve()
   #stopped = false
 
-  constructor(mapping: string, consumer: Consumer, clock: Clock, log: Log, partitions: () => Iterable<OwnedPartition>) {
+  constructor(
+    mapping: string,
+    consumer: Consumer,
+    clock: Clock,
+    log: Log,
+    counters: Counters,
+    partitions: () => Iterable<OwnedPartition>
+  ) {
+    this.#counters = counters
     this.#mapping = mapping
     this.#consumer = consumer
     this.#clock = clock
@@ -50,29 +61,48 @@ export class Committer {
 
   async #commit(partitions: readonly OwnedPartition[]): Promise<boolean> {
     // A partition that has gone belongs to somebody else: committing would overrule its new owner.
-    const due = partitions.filter(({ lane, ledger, committed }) => !lane.closed && ledger.committable > committed)
-    if (due.length === 0) return true
-    const cuts = due.map(owned => owned.cuts)
-    const offsets: CommitOffset[] = due.map(({ topic, partition, ledger }) => ({
+    const now = partitions.flatMap(owned => {
+      const metadata = this.#metadataOf(owned)
+      const isNews = owned.ledger.committable > owned.committed || metadata !== owned.committedMetadata
+      return !owned.lane.closed && isNews ? [{ owned, metadata, cuts: owned.cuts }] : []
+    })
+    if (now.length === 0) return true
+    const offsets: CommitOffset[] = now.map(({ owned: { topic, partition, ledger }, metadata }) => ({
       topic,
       partition,
-      offset: ledger.committable
+      offset: ledger.committable,
+      ...(metadata === '' ? {} : { metadata })
     }))
     try {
       await this.#consumer.commit(offsets)
     } catch (error) {
+      this.#counters.add('CommitErrorCount', 1)
       this.#log.warn({ err: error, offsets }, 'commit was not taken; it is tried again')
       this.note()
       return false
     }
     offsets.forEach(({ offset }, index) => {
-      const owned = due[index]!
+      const { owned, metadata, cuts } = now[index]!
       // A log that was cut meanwhile is committed anew, further back.
-      if (offset > owned.committed && owned.cuts === cuts[index]) owned.committed = offset
+      if (owned.cuts !== cuts) return
+      if (owned.committed >= 0) this.#counters.add('CommittedEventCount', Math.max(0, offset - owned.committed))
+      owned.committed = Math.max(owned.committed, offset)
+      owned.committedMetadata = metadata
     })
     if (offsetsCommitted.hasSubscribers) {
       offsetsCommitted.publish({ mapping: this.#mapping, offsets } satisfies CommitMessage)
     }
     return true
+  }
+
+  /** Work is held back before what there is to say grows too long; should it have, a restart repeats what was finished. */
+  #metadataOf(owned: OwnedPartition): string {
+    const metadata = encodeProgress(owned.ledger.progress())
+    if (metadata.length <= maxMetadataBytes) return metadata
+    this.#log.error(
+      { partition: owned.partition, bytes: metadata.length },
+      'progress does not fit into the commit: what is finished above the committed offset would be repeated by a new owner'
+    )
+    return ''
   }
 }

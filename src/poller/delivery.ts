@@ -1,17 +1,33 @@
-import { type Batch, batchRecords, type LaneShare } from '../core/batch/assembler.ts'
+import type { Batch } from '../core/batch/assembler.ts'
+import type { Lane } from '../core/batch/lane.ts'
+import { type LaneShare, sharesRecords, splitByPieces } from '../core/batch/shares.ts'
 import type { EventEncoder } from '../core/event/encoder.ts'
-import { type Slice, slicePayloadBytes, sliceRecords } from '../core/record.ts'
+import type { GiveUp, Piece } from '../core/offsets/progress.ts'
+import { type Slice, sliceOffsets, slicePayloadBytes, sliceRecords } from '../core/record.ts'
+import { type ItemFailureRules, readItemFailures } from '../core/retry/item-failures.ts'
 import { classify } from '../core/retry/outcome.ts'
-import { type Attempt, firstAttempt, plan, type Step } from '../core/retry/plan.ts'
+import { type Attempt, isExhausted, plan, type Step } from '../core/retry/plan.ts'
+import type { RetryPolicy } from '../core/retry/policy.ts'
+import type { InvokeReply } from '../core/retry/reply.ts'
+import { freshItem, msToExpiry, resumedItem, sentRecords, Work, type WorkItem } from '../core/retry/work.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Invoker } from '../ports/invoker.ts'
 import type { EventBuffers } from './event-buffers.ts'
 import type { Places } from './places.ts'
 
+/** Records that are to be given up. */
+export interface GivenUp {
+  readonly shares: readonly LaneShare[]
+  readonly reason: GiveUp
+  readonly attempt: Attempt
+}
+
 /** What a delivery asks of its poller. */
 export interface DeliveryWorld {
   readonly mapping: string
   readonly qualifier?: string
+  readonly policy: RetryPolicy
+  readonly itemFailures: ItemFailureRules
   readonly encoder: EventEncoder
   readonly buffers: EventBuffers
   readonly invoker: Invoker
@@ -19,43 +35,58 @@ export interface DeliveryWorld {
   readonly places: Places
   newRequestId(): string
   /** Done with these records for good. */
-  settle(share: LaneShare, slices: readonly Slice[]): void
+  settle(share: LaneShare): void
   /** Not ours any more: free their memory, settle nothing. */
-  forget(share: LaneShare, slices: readonly Slice[]): void
+  forget(share: LaneShare): void
   /** The batch could not hold these: back to the head of the lane. */
-  putBack(share: LaneShare, slices: readonly Slice[], arrivedAt: number): void
+  putBack(share: LaneShare, arrivedAt: number): void
   /** The lane has nothing in this batch any more: told once a lane, whatever became of its records. */
-  free(share: LaneShare): void
-  /** The record can never be sent: its event would have `bytes` bytes. */
-  dropped(share: LaneShare, slice: Slice, bytes: number): void
-  retrying(delivery: Delivery, step: Extract<Step, { kind: 'again' }>): void
+  free(lane: Lane): void
+  /** What the lane's next owner would have to know, from now on; the batch ends at `until`. */
+  bind(lane: Lane, pieces: readonly Piece[], until: number): void
+  /** A call has ended. */
+  called(delivery: Delivery, call: { readonly reply: InvokeReply; readonly records: number; readonly step: Step }): void
+  /** Resolves with how long to wait before the destination is tried again; undefined: the records are done with. Never rejects. */
+  giveUp(delivery: Delivery, given: GivenUp, tries: number, signal: AbortSignal): Promise<number | undefined>
 }
 
 /**
  * One batch from its close until every record of it is settled, back in its lane, or not ours any more.
  *
  * ```
- * encode → invoke → settle
- *             ├─► wait, then again (the batch stays whole; its lanes stay busy)
- *             ├─► halve (the event was too large): the second half goes back to its lanes
- *             └─► leave (all lanes have gone, or we stop)
+ * ┌─► expire ─► encode ─► invoke ─► plan ─┬─► settle
+ * │      │         │                      ├─► wait, then again, whole or what failed of it (its lanes stay busy)
+ * │      │         │                      ├─► split: the first half to its end, then the second
+ * │      └─────────┴──────────────────────┼─► give up: to the destination, or dropped
+ * └───────────────── next item ───────────┴─► leave (all lanes have gone, or we stop)
  * ```
  */
 export class Delivery {
   readonly batch: Batch
   readonly #world: DeliveryWorld
   readonly #abort = new AbortController()
-  #shares: LaneShare[]
-  #attempt: Attempt = firstAttempt
+  readonly #work: Work
+  /** Lanes that have something in this batch, and where it ends. */
+  readonly #held: Map<Lane, number>
   #requestId = ''
+  #response: GiveUp['response']
   #wake: (() => void) | undefined
+  /** Monotonic: the present item waits until then. */
+  #notBefore = 0
+  /** How often the destination has refused the present item. */
+  #refusals = 0
+  readonly #cuts: { readonly lane: Lane; readonly offset: number }[] = []
+  /** Something happened to the batch that the next owner of its lanes has to know. */
+  #bound: boolean
   /** Whoever closed the batch took a place for its first call. */
   #placed = true
 
   constructor(batch: Batch, world: DeliveryWorld) {
     this.batch = batch
-    this.#shares = batch.shares
     this.#world = world
+    this.#bound = batch.pieces !== undefined
+    this.#work = new Work(itemsOf(batch))
+    this.#held = new Map(batch.shares.map(({ lane, slices }) => [lane, sliceOffsets(slices.at(-1)!).next]))
   }
 
   /** Of the call under way or the last one. */
@@ -63,19 +94,22 @@ export class Delivery {
     return this.#requestId
   }
 
-  get attempt(): Attempt {
-    return this.#attempt
-  }
-
+  /** Of the item being called. */
   get shares(): readonly LaneShare[] {
-    return this.#shares
+    return this.#work.current?.shares ?? []
   }
 
+  /** Unfinished ones, all items together. */
   get records(): number {
-    return batchRecords({ ...this.batch, shares: this.#shares })
+    return this.#work.records
   }
 
-  /** A lane of the batch is leaving: a batch that waits for its retry lets it go at once. */
+  /** The lane's log ends at `offset` now: what was there is not sent again. A call under way goes on. */
+  cut(lane: Lane, offset: number): void {
+    this.#cuts.push({ lane, offset })
+  }
+
+  /** A lane of the batch is leaving: a batch that waits lets it go at once. */
   wake(): void {
     this.#wake?.()
   }
@@ -89,143 +123,180 @@ export class Delivery {
   /** Never rejects. When it resolves, every record is settled, forgotten or back in its lane. */
   async run(): Promise<void> {
     try {
-      await this.#deliver()
+      for (let item = this.#next(); item !== undefined; item = this.#next()) await this.#advance(item)
     } finally {
-      if (this.#placed) this.#world.places.release()
+      this.#releasePlace()
     }
   }
 
-  async #deliver(): Promise<void> {
-    while (this.#prune()) {
-      const buffer = this.#encode()
-      if (buffer === undefined) continue
-      const step = await this.#invoke(buffer.bytes)
-      this.#world.buffers.giveBack(buffer.whole)
-      switch (step.kind) {
-        case 'settle':
-          this.#settle()
-          return
-        case 'halve':
-          this.#halve()
-          break
-        case 'leave':
-          this.#leave()
-          return
-        case 'again':
-          this.#attempt = step.attempt
-          // A partition that left meanwhile must not wait for a retry that it takes no part in.
-          if (!this.#prune()) return
-          this.#world.retrying(this, step)
-          this.#placed = false
-          this.#world.places.release()
-          await this.#wait(step.waitMs)
-          if (!this.#prune()) return
-          await this.#queueForPlace()
-          break
-        default:
-          throw new Error(`unknown step ${JSON.stringify(step satisfies never)}`)
-      }
+  /** Lets go what has left or is lost, and takes out what is too old; the item to be done then. */
+  #next(): WorkItem | undefined {
+    this.#prune()
+    for (const { lane, offset } of this.#cuts.splice(0)) this.#letGo(this.#work.cut(lane, offset))
+    const { clock, policy } = this.#world
+    const before = this.#work.current
+    if (before !== undefined && before.giveUp === undefined && isExhausted(policy, before.attempt)) {
+      before.giveUp = this.#reason('retries')
     }
+    this.#work.expire(clock.now(), policy.maxAgeMs, () => this.#reason('age'))
+    return this.#work.current
   }
 
-  /** Drops the shares of lanes that leave; false when nothing is left to send. */
-  #prune(): boolean {
-    const stopping = this.#abort.signal.aborted
-    this.#shares = this.#shares.filter(share => {
-      const keep = !stopping && !share.lane.leaving && share.slices.length > 0
-      if (!keep) {
-        this.#world.forget(share, share.slices)
-        this.#world.free(share)
-      }
-      return keep
-    })
-    return this.#shares.length > 0
+  async #advance(item: WorkItem): Promise<void> {
+    const { clock, policy } = this.#world
+    const waitMs = this.#notBefore - clock.monotonicMs()
+    if (item.giveUp !== undefined) await this.#giveUp(item, item.giveUp)
+    else if (waitMs > 0) {
+      this.#releasePlace()
+      await this.#wait(Math.min(waitMs, msToExpiry(item, clock.now(), policy.maxAgeMs)))
+    } else if (this.#placed) await this.#call(item)
+    else await this.#queueForPlace()
   }
 
-  /** Writes the event; what does not fit goes back. Undefined: nothing to send this time round. */
-  #encode(): { whole: Buffer; bytes: Buffer } | undefined {
-    const slices = this.#shares.flatMap(share => share.slices)
-    let whole = this.#world.buffers.take(guessBytes(slices))
-    let encoded = this.#world.encoder.encode(slices, whole)
-    const total = slices.reduce((sum, slice) => sum + sliceRecords(slice), 0)
-    while (encoded.records < total) {
-      const larger = this.#world.buffers.take(whole.length * 2)
-      const grew = larger.length > whole.length
-      this.#world.buffers.giveBack(grew ? whole : larger)
-      if (!grew) break
-      whole = larger
-      encoded = this.#world.encoder.encode(slices, whole)
-    }
-    if (encoded.records === 0) {
-      this.#world.buffers.giveBack(whole)
-      this.#dropFirst()
-      return undefined
-    }
-    this.#keep(encoded.records)
-    return { whole, bytes: whole.subarray(0, encoded.bytes) }
-  }
-
-  async #invoke(event: Buffer): Promise<Step> {
+  async #call(item: WorkItem): Promise<void> {
+    const event = this.#encode(item)
+    if (event === undefined) return
+    const records = sharesRecords(item.shares)
     this.#requestId = this.#world.newRequestId()
-    const { mapping, qualifier } = this.#world
-    const reply = await this.#world.invoker.invoke(event, {
+    const { mapping, qualifier, invoker, policy, itemFailures, clock } = this.#world
+    const reply = await invoker.invoke(event.bytes, {
       requestId: this.#requestId,
       mapping,
       signal: this.#abort.signal,
       ...(qualifier === undefined ? {} : { qualifier })
     })
-    return plan(this.#attempt, classify(reply), this.#world.clock.chance())
+    this.#world.buffers.giveBack(event.whole)
+    const outcome = policy.reportsItemFailures
+      ? classify(reply, payload => readItemFailures(payload, sentRecords(item.shares), itemFailures))
+      : classify(reply)
+    const step = plan(policy, records, item.attempt, outcome, clock.chance())
+    this.#response = this.#responseOf(reply)
+    this.#world.called(this, { reply, records, step })
+    this.#take(step)
   }
 
-  #settle(): void {
-    for (const share of this.#shares) {
+  #take(step: Step): void {
+    if (step.kind === 'leave') {
+      this.#letGo(this.#work.without(() => true))
+      return
+    }
+    if (step.kind === 'split' && step.cause === 'size' && this.#work.current?.bound === false) {
+      // Nothing ran: partitions of the second half need not wait for the first.
+      this.#putBack(Math.ceil(this.#work.records / 2))
+      return
+    }
+    const settled = this.#work.apply(step, this.#reason(step.kind === 'discard' ? step.condition : 'retries'))
+    this.#notBefore = step.kind === 'again' ? this.#world.clock.monotonicMs() + step.waitMs : 0
+    this.#bound ||= step.kind !== 'settle' && !(step.kind === 'again' && step.attempt.failures === 0)
+    this.#settle(settled)
+  }
+
+  /** What of the present item has been decided on is delivered or dropped; its place is for calls. */
+  async #giveUp(item: WorkItem, reason: GiveUp): Promise<void> {
+    this.#bound = true
+    this.#bindLanes()
+    this.#releasePlace()
+    const given = { shares: item.shares, reason, attempt: item.attempt }
+    const waitMs = await this.#world.giveUp(this, given, this.#refusals, this.#abort.signal)
+    if (waitMs === undefined) {
+      this.#refusals = 0
+      this.#notBefore = 0
+      this.#settle(this.#work.dropCurrent())
+    } else {
+      this.#refusals++
+      await this.#wait(waitMs)
+    }
+  }
+
+  /** Writes the event; what does not fit comes later. Undefined: nothing to send this time round. */
+  #encode(item: WorkItem): { whole: Buffer; bytes: Buffer } | undefined {
+    const { buffers, encoder } = this.#world
+    const slices = item.shares.flatMap(share => share.slices)
+    let whole = buffers.take(guessBytes(slices))
+    let encoded = encoder.encode(slices, whole)
+    const total = sharesRecords(item.shares)
+    while (encoded.records < total) {
+      const larger = buffers.take(whole.length * 2)
+      const grew = larger.length > whole.length
+      buffers.giveBack(grew ? whole : larger)
+      if (!grew) break
+      whole = larger
+      encoded = encoder.encode(slices, whole)
+    }
+    if (encoded.records === 0) {
+      buffers.giveBack(whole)
+      // Reference 3.6: a record that alone is larger than an event can never be sent.
+      this.#work.isolateFirst(this.#reason('size'))
+      return undefined
+    }
+    if (encoded.records < total) this.#putBack(encoded.records)
+    return { whole, bytes: whole.subarray(0, encoded.bytes) }
+  }
+
+  /** The present item keeps its first `records`; the others go back to their lanes, unless they are bound to this batch. */
+  #putBack(records: number): void {
+    for (const share of this.#work.fit(records)) this.#world.putBack(share, this.batch.openedAt)
+    this.#bindLanes()
+    this.#freeLanes()
+  }
+
+  #settle(shares: readonly LaneShare[]): void {
+    for (const share of shares) {
       // A revoked lane may still answer: settling it would be to commit for its new owner.
-      if (share.lane.closed) this.#world.forget(share, share.slices)
-      else this.#world.settle(share, share.slices)
-      this.#world.free(share)
+      if (share.lane.closed) this.#world.forget(share)
+      else this.#world.settle(share)
     }
-    this.#shares = []
+    this.#bindLanes()
+    this.#freeLanes()
   }
 
-  #leave(): void {
-    for (const share of this.#shares) {
-      this.#world.forget(share, share.slices)
-      this.#world.free(share)
+  /** Drops what belongs to lanes that leave; all of it when we stop. */
+  #prune(): void {
+    const stopping = this.#abort.signal.aborted
+    const gone = this.#work.without(lane => stopping || lane.leaving)
+    if (gone.length > 0) this.#letGo(gone)
+  }
+
+  #letGo(shares: readonly LaneShare[]): void {
+    for (const share of shares) this.#world.forget(share)
+    this.#freeLanes()
+  }
+
+  #bindLanes(): void {
+    if (!this.#bound) return
+    for (const [lane, until] of this.#held) this.#world.bind(lane, this.#work.pieces(lane), until)
+  }
+
+  #freeLanes(): void {
+    const left = this.#work.lanes()
+    for (const lane of this.#held.keys()) {
+      if (left.has(lane)) continue
+      this.#held.delete(lane)
+      this.#world.free(lane)
     }
-    this.#shares = []
   }
 
-  /** The function takes less than the event's limit: half of the records go back; one alone is given up. */
-  #halve(): void {
-    const records = this.records
-    if (records === 1) this.#dropFirst()
-    else this.#keep(Math.ceil(records / 2))
+  #reason(condition: GiveUp['condition']): GiveUp {
+    const requestId = this.#requestId === '' ? this.#world.newRequestId() : this.#requestId
+    const response = condition === 'retries' ? this.#response : undefined
+    return { condition, requestId, ...(response === undefined ? {} : { response }) }
   }
 
-  /** The first record can never be sent (reference 3.6): given up, counted, committed past. */
-  #dropFirst(): void {
-    const share = this.#shares[0]!
-    const [first, ...rest] = share.slices
-    const { block, from, to } = first!
-    const one = { block, from, to: from + 1 }
-    this.#world.dropped(share, one, this.#world.encoder.bytesAlone(block, from))
-    this.#world.settle(share, [one])
-    // A share left empty is dropped by the next `#prune`.
-    share.slices = from + 1 < to ? [{ block, from: from + 1, to }, ...rest] : rest
-  }
-
-  /** Keeps the first `records`; the others go back to their lanes, at the head. */
-  #keep(records: number): void {
-    const kept: LaneShare[] = []
-    for (const share of this.#shares) {
-      const [mine, others] = cut(share.slices, records)
-      records -= mine.reduce((sum, slice) => sum + sliceRecords(slice), 0)
-      share.slices = mine
-      if (others.length > 0) this.#world.putBack(share, others, this.batch.openedAt)
-      if (mine.length > 0) kept.push(share)
-      else this.#world.free(share)
+  /** What a destination is told of the last answer (reference 8.5): null when the function answered, but named what failed. */
+  #responseOf(reply: InvokeReply): GiveUp['response'] {
+    if (reply.kind !== 'returned' && reply.kind !== 'function-error' && reply.kind !== 'timed-out') return undefined
+    const version = reply.kind === 'timed-out' ? undefined : reply.executedVersion
+    const functionError = reply.kind === 'function-error' ? (reply.functionError ?? 'Unhandled') : 'Unhandled'
+    return {
+      executedVersion: version ?? this.#world.qualifier ?? '$LATEST',
+      functionError: reply.kind === 'returned' ? null : functionError
     }
-    this.#shares = kept
+  }
+
+  #releasePlace(): void {
+    if (!this.#placed) return
+    this.#placed = false
+    this.#world.places.release()
   }
 
   /** A lane that leaves meanwhile, or a stop, is heeded at once; what is left of the batch queues on. */
@@ -238,7 +309,7 @@ export class Delivery {
     this.#wake = undefined
   }
 
-  /** Returns early when it is woken: `run` looks again at what is left. */
+  /** Returns early when nothing is left to wait for. */
   #wait(waitMs: number): Promise<void> {
     return new Promise(resolve => {
       const done = () => {
@@ -246,27 +317,20 @@ export class Delivery {
         this.#wake = undefined
         resolve()
       }
-      const cancel = this.#world.clock.after(waitMs, done)
+      const cancel = this.#world.clock.after(Math.max(0, waitMs), done)
       this.#wake = () => {
-        if (this.#abort.signal.aborted || this.#shares.every(share => share.lane.leaving)) done()
-        else this.#prune()
+        this.#prune()
+        if (this.#work.current === undefined) done()
       }
+      this.#wake()
     })
   }
 }
 
-/** Splits after `records`. */
-function cut(slices: readonly Slice[], records: number): [Slice[], Slice[]] {
-  const mine: Slice[] = []
-  const others: Slice[] = []
-  for (const slice of slices) {
-    const here = Math.min(sliceRecords(slice), Math.max(0, records))
-    records -= here
-    const { block, from, to } = slice
-    if (here > 0) mine.push({ block, from, to: from + here })
-    if (from + here < to) others.push({ block, from: from + here, to })
-  }
-  return [mine, others]
+/** The items of a batch: fresh, or what an earlier owner left of it, piece by piece. */
+function itemsOf({ shares, pieces }: Batch): WorkItem[] {
+  if (pieces === undefined) return [freshItem(shares)]
+  return splitByPieces(shares, pieces).map(({ shares, piece }) => resumedItem(shares, piece))
 }
 
 /** The usual size of an event; headers may make it larger, and then a larger buffer is taken. */

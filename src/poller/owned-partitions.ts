@@ -1,5 +1,6 @@
 import { Lane } from '../core/batch/lane.ts'
 import { OffsetLedger } from '../core/offsets/ledger.ts'
+import { decodeProgress } from '../core/offsets/metadata.ts'
 import {
   type Block,
   type Slice,
@@ -26,6 +27,7 @@ export class OwnedPartition implements TopicPartition {
   readonly ledger: OffsetLedger
   /** What Kafka has accepted, so that a commit is sent only when it says something new. */
   committed: number
+  committedMetadata: string
   /** Fetched and unfinished. */
   heldBytes = 0
   /** Where the log was cut while this was ours. */
@@ -33,12 +35,17 @@ export class OwnedPartition implements TopicPartition {
   /** Of blocks that were fetched after a cut: after how many. */
   readonly #cutsBefore = new WeakMap<Block, number>()
 
-  constructor({ topic, partition, startOffset }: AssignedPartition) {
+  constructor({ topic, partition, startOffset, fresh, metadata }: AssignedPartition) {
     this.topic = topic
     this.partition = partition
     this.lane = new Lane(topic, partition)
-    this.ledger = new OffsetLedger(startOffset)
+    const before = fresh ? undefined : decodeProgress(metadata, startOffset)
+    this.ledger = new OffsetLedger(startOffset, before)
     this.committed = startOffset
+    // What somebody else wrote says nothing to us, and is left as it is until there is something to say.
+    this.committedMetadata = before === undefined ? '' : (metadata ?? '')
+    const pieces = before?.pieces ?? []
+    if (pieces.length > 0) this.lane.resume = { pieces, until: pieces.at(-1)!.next, complete: false }
   }
 
   /** How often the log was cut while this was ours. */
@@ -46,12 +53,32 @@ export class OwnedPartition implements TopicPartition {
     return this.#cuts.length
   }
 
+  /** Takes what of the block an earlier owner has not finished. `now`: monotonic. */
   receive(block: Block, now: number): void {
-    const slice = { block, from: 0, to: block.count }
-    if (this.#cuts.length > 0) this.#cutsBefore.set(block, this.#cuts.length)
-    this.ledger.fetched(block.offsets[0]!, block.nextOffset)
-    this.heldBytes += heldBytesOf(slice)
-    this.lane.add(slice, now)
+    if (block.offsets[0]! < this.ledger.doneBefore) block.retain(record => !this.ledger.wasDone(block.offsets[record]!))
+    if (block.count === 0) this.ledger.skipped(block.nextOffset)
+    else {
+      const slice = { block, from: 0, to: block.count }
+      if (this.#cuts.length > 0) this.#cutsBefore.set(block, this.#cuts.length)
+      this.ledger.fetched(block.offsets[0]!, block.nextOffset)
+      this.heldBytes += heldBytesOf(slice)
+      this.lane.add(slice, now)
+    }
+    this.#resumeIfWhole()
+  }
+
+  /** Nothing below `nextOffset` is left to deliver, beside what was fetched before. */
+  skip(nextOffset: number): void {
+    this.ledger.skipped(nextOffset)
+    this.#resumeIfWhole()
+  }
+
+  /** All that an earlier owner left unfinished is here, or has gone from the log. */
+  #resumeIfWhole(): void {
+    const { resume } = this.lane
+    if (resume === undefined || resume.complete || this.ledger.next < resume.until) return
+    if (this.lane.holdsBelow(resume.until)) this.lane.resume = { ...resume, complete: true }
+    else this.lane.resume = undefined
   }
 
   /** Done with a slice for good: it may be committed past, and its memory used again. */
@@ -94,6 +121,11 @@ export class OwnedPartition implements TopicPartition {
     // Else the group would go on above records that it has not seen when the log has grown again. Whatever was accepted
     // before: a commit from above the cut may still be on its way.
     this.committed = -1
+    const { resume } = this.lane
+    if (resume !== undefined) {
+      const { pieces } = this.ledger.progress()
+      this.lane.resume = pieces.length === 0 ? undefined : { pieces, until: pieces.at(-1)!.next, complete: false }
+    }
   }
 
   /** The slice is not ours to finish any more: only its memory is freed. */
@@ -153,7 +185,8 @@ export class OwnedPartitions {
 
   /** The partition has grown. */
   grew(owned: OwnedPartition): void {
-    if (owned.heldBytes >= this.#shareBytes) this.#full.add(owned)
+    // What is resumed goes out only when all of it is here: an earlier owner had room for it.
+    if (owned.heldBytes >= this.#shareBytes && owned.lane.resume?.complete !== false) this.#full.add(owned)
   }
 
   /** The partition has shrunk; true when it may be fetched again although it was not just now. */

@@ -1,28 +1,23 @@
-import { BatchAssembler, type LaneShare } from '../core/batch/assembler.ts'
+import { BatchAssembler } from '../core/batch/assembler.ts'
 import type { Lane } from '../core/batch/lane.ts'
-import { EventEncoder, maxEventBytes } from '../core/event/encoder.ts'
+import { EventEncoder, type EventSourceFields, maxEventBytes } from '../core/event/encoder.ts'
 import { defaultParallelizationFactor, windowMs } from '../core/mapping/mapping.ts'
-import type { Block, Slice, TopicPartition } from '../core/record.ts'
-import type { Step } from '../core/retry/plan.ts'
+import type { Block, TopicPartition } from '../core/record.ts'
+import { defaultBackoff, type Backoff } from '../core/retry/backoff.ts'
+import { type RetryPolicy, retryPolicy } from '../core/retry/policy.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { AssignedPartition, Consumer, ConsumerListener, ConsumerProblem } from '../ports/consumer.ts'
+import type { Destination } from '../ports/destination.ts'
 import type { Invoker } from '../ports/invoker.ts'
 import type { Log } from '../ports/log.ts'
 import type { PollerAssignment, PollerReport } from '../ports/poller-host.ts'
-import {
-  batchRetried,
-  batchSettled,
-  type BatchMessage,
-  type DropMessage,
-  partitionAssigned,
-  type PartitionMessage,
-  partitionReleased,
-  recordDropped,
-  type RetryMessage
-} from './channels.ts'
+import { BatchEvents } from './batch-events.ts'
+import { partitionAssigned, type PartitionMessage, partitionReleased } from './channels.ts'
 import { Committer } from './committer.ts'
+import { Counters } from './counters.ts'
 import { Delivery, type DeliveryWorld } from './delivery.ts'
 import type { EventBuffers } from './event-buffers.ts'
+import { FailureRoute, type FailureRouteParts } from './failure-route.ts'
 import { type OwnedPartition, OwnedPartitions } from './owned-partitions.ts'
 import { Places } from './places.ts'
 import { ProcessingResult } from './processing-result.ts'
@@ -30,12 +25,21 @@ import { ProcessingResult } from './processing-result.ts'
 export interface PollerParts {
   readonly consumer: Consumer
   readonly invoker: Invoker
+  /** Of the assignment's destination; given when it has one. */
+  readonly destination?: Destination
   readonly clock: Clock
   readonly log: Log
   readonly buffers: EventBuffers
   readonly report: (report: PollerReport) => void
   readonly newRequestId: () => string
+  /** How long to wait between tries; absent: as documented. */
+  readonly backoff?: Backoff
+  /** What AWS does not know of Kafka is not understood (reference 6.2). */
+  readonly strictAws?: boolean
 }
+
+/** Left of a commit's metadata for what is finished, when the pieces have been told. */
+const maxDoneBytes = 2_700
 
 /**
  * One member of a consumer group, for one mapping, on one thread. It walks records along the line: what the consumer
@@ -53,6 +57,9 @@ export class Poller implements ConsumerListener {
   readonly #committer: Committer
   readonly #partitions: OwnedPartitions
   readonly #result: ProcessingResult
+  readonly #counters: Counters
+  readonly #events: BatchEvents
+  readonly #failures: FailureRoute
   readonly #world: DeliveryWorld
   readonly #places: Places
   /** How long a rebalance waits for calls in flight. */
@@ -67,6 +74,7 @@ export class Poller implements ConsumerListener {
 
   constructor(assignment: PollerAssignment, drainMs: number, parts: PollerParts) {
     const { spec, mapping } = assignment
+    const policy = retryPolicy(spec, parts.backoff ?? defaultBackoff)
     this.#assignment = assignment
     this.#parts = parts
     this.#log = parts.log.child({ mapping, topic: spec.topic })
@@ -78,12 +86,27 @@ export class Poller implements ConsumerListener {
       maxRecords: spec.batchSize,
       // Base64 grows payload by a third: this much surely fills an event; the encoder gives back what is too much.
       maxBytes: Math.ceil((maxEventBytes * 3) / 4),
-      windowMs: windowMs(spec)
+      windowMs: windowMs(spec),
+      // Only then may any pattern of records be finished.
+      ...(policy.reportsItemFailures ? { maxDoneBytes } : {})
     })
     this.#partitions = new OwnedPartitions(assignment.budgetBytes)
-    this.#committer = new Committer(mapping, parts.consumer, parts.clock, this.#log, () => this.#partitions.all())
+    const { clock, consumer } = parts
+    this.#counters = new Counters(clock, parts.report)
+    this.#committer = new Committer(mapping, consumer, clock, this.#log, this.#counters, () => this.#partitions.all())
     this.#result = new ProcessingResult(parts.report)
-    this.#world = this.#deliveryWorld()
+    this.#events = new BatchEvents(mapping, this.#log, this.#counters, this.#result)
+    const source = eventSource(assignment)
+    this.#failures = new FailureRoute({
+      mapping,
+      functionArn: spec.functionArn,
+      source,
+      ...destinationOf(assignment, parts),
+      clock,
+      log: this.#log,
+      counters: this.#counters
+    })
+    this.#world = this.#deliveryWorld(policy, new EventEncoder(source))
   }
 
   start(): void {
@@ -108,7 +131,8 @@ export class Poller implements ConsumerListener {
     this.#abort()
     await Promise.all(this.#deliveries.values())
     this.#committer.stop()
-    await this.#parts.invoker.close()
+    await Promise.all([this.#parts.invoker.close(), this.#failures.close()])
+    this.#counters.flush()
     this.#mode = 'stopped'
   }
 
@@ -161,14 +185,21 @@ export class Poller implements ConsumerListener {
       block.finish(block.count)
       return
     }
+    const before = owned.ledger.committable
+    this.#counters.add('PolledEventCount', block.count)
     owned.receive(block, this.#parts.clock.monotonicMs())
+    if (owned.ledger.committable > before) this.#committer.note()
     this.#partitions.grew(owned)
     this.#assembler.offer(owned.lane)
     this.#schedulePump()
   }
 
   skipped(partition: TopicPartition, nextOffset: number): void {
-    this.#partitions.get(partition)?.ledger.skipped(nextOffset)
+    const owned = this.#partitions.get(partition)
+    if (owned === undefined) return
+    owned.skip(nextOffset)
+    this.#assembler.offer(owned.lane)
+    this.#schedulePump()
     this.#committer.note()
   }
 
@@ -179,6 +210,7 @@ export class Poller implements ConsumerListener {
     if (to >= owned.ledger.next) this.skipped(partition, to)
     else {
       owned.cut(to)
+      for (const delivery of this.#deliveries.keys()) delivery.cut(owned.lane, to)
       if (owned.lane.records === 0) this.#assembler.withdraw(owned.lane)
       this.#shrank(owned)
       this.#committer.note()
@@ -241,80 +273,60 @@ export class Poller implements ConsumerListener {
       this.#parts.report({ kind: 'failed', message: error instanceof Error ? error.message : String(error) })
     }
     this.#deliveries.delete(delivery)
-    this.#result.ended(delivery)
-    if (batchSettled.hasSubscribers) batchSettled.publish(this.#batchMessage(delivery, records))
+    this.#events.ended(delivery, records)
     this.#pump()
   }
 
-  #deliveryWorld(): DeliveryWorld {
-    const { clock, invoker, buffers, newRequestId } = this.#parts
-    const { mapping, spec, bootstrapServers } = this.#assignment
-    const source = { kind: spec.source.kind, bootstrapServers }
+  #deliveryWorld(policy: RetryPolicy, encoder: EventEncoder): DeliveryWorld {
+    const { clock, invoker, buffers, newRequestId, strictAws = false } = this.#parts
+    const { mapping, spec } = this.#assignment
     return {
       mapping,
       ...(spec.qualifier === undefined ? {} : { qualifier: spec.qualifier }),
-      encoder: new EventEncoder(spec.source.kind === 'msk' ? { ...source, arn: spec.source.arn } : source),
+      policy,
+      itemFailures: { indexes: !strictAws },
+      encoder,
       buffers,
       invoker,
       clock,
       places: this.#places,
       newRequestId,
-      settle: ({ lane }, slices) => {
+      settle: ({ lane, slices }) => {
         const owned = this.#partitions.owner(lane)
         for (const slice of slices) owned.settle(slice)
         this.#result.settled()
         this.#committer.note()
         this.#shrank(owned)
       },
-      forget: ({ lane }, slices) => {
+      forget: ({ lane, slices }) => {
         const owned = this.#partitions.owner(lane)
         for (const slice of slices) owned.forget(slice)
         this.#shrank(owned)
       },
-      putBack: (share, slices, arrivedAt) => {
-        if (share.lane.leaving) this.#world.forget(share, slices)
-        else this.#partitions.owner(share.lane).putBack(slices, arrivedAt)
+      putBack: (share, arrivedAt) => {
+        if (share.lane.leaving) this.#world.forget(share)
+        else this.#partitions.owner(share.lane).putBack(share.slices, arrivedAt)
       },
-      free: ({ lane }) => {
+      free: lane => {
         lane.busy = false
         this.#freed.get(lane)?.()
         this.#freed.delete(lane)
         this.#assembler.offer(lane)
         this.#schedulePump()
       },
-      dropped: (share, slice, bytes) => {
-        this.#dropped(share, slice, bytes)
+      bind: (lane, pieces, until) => {
+        this.#partitions.owner(lane).ledger.bind(pieces, until)
+        this.#committer.note()
       },
-      retrying: (delivery, step) => {
-        this.#retrying(delivery, step)
+      called: (delivery, call) => {
+        this.#events.called(delivery, call)
+      },
+      giveUp: async (delivery, given, tries, signal) => {
+        const held = await this.#failures.take(given, tries, signal)
+        if (held !== undefined) this.#events.held(delivery, held.error)
+        return held?.waitMs
       }
     }
-  }
-
-  #dropped({ lane }: LaneShare, { block, from }: Slice, bytes: number): void {
-    const { topic, partition } = lane
-    const offset = block.offsets[from]!
-    this.#log.warn({ partition, offset, bytes }, 'record dropped: the event would be larger than a function takes')
-    const message: DropMessage = { mapping: this.#assignment.mapping, topic, partition, offset, bytes }
-    if (recordDropped.hasSubscribers) recordDropped.publish(message)
-  }
-
-  #retrying(delivery: Delivery, { error, waitMs, attempt }: Extract<Step, { kind: 'again' }>): void {
-    const { requestId, records, shares } = delivery
-    const partitions = shares.map(({ lane }) => lane.partition)
-    this.#log.warn(
-      { requestId, records, partitions, error, waitMs: Math.round(waitMs), failures: attempt.failures },
-      'function call failed: the batch is tried again'
-    )
-    if (batchRetried.hasSubscribers) {
-      const message: RetryMessage = { ...this.#batchMessage(delivery, records), error, waitMs }
-      batchRetried.publish(message)
-    }
-    this.#result.failing(delivery, error)
-  }
-
-  #batchMessage({ requestId, batch }: Delivery, records: number): BatchMessage {
-    return { mapping: this.#assignment.mapping, requestId, records, reason: batch.reason }
   }
 
   // ---- partitions
@@ -361,4 +373,19 @@ export class Poller implements ConsumerListener {
       })
     })
   }
+}
+
+/** What the mapping's events say of their source. */
+function eventSource({ spec, bootstrapServers }: PollerAssignment): EventSourceFields {
+  const { source } = spec
+  return source.kind === 'msk'
+    ? { kind: source.kind, bootstrapServers, arn: source.arn }
+    : { kind: source.kind, bootstrapServers }
+}
+
+function destinationOf(
+  { destination: target }: PollerAssignment,
+  { destination: adapter }: PollerParts
+): Pick<FailureRouteParts, 'destination'> {
+  return target === undefined || adapter === undefined ? {} : { destination: { target, adapter } }
 }

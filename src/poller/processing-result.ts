@@ -20,8 +20,8 @@ export class ProcessingResult {
   }
 
   /** While `delivery` is tried again, the mapping has a problem. */
-  failing(delivery: object, error: string): void {
-    this.#failing.set(delivery, { kind: 'function', message: error })
+  failing(delivery: object, kind: 'function' | 'destination', error: string): void {
+    this.#failing.set(delivery, { kind, message: error })
     this.#tell()
   }
 

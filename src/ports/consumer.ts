@@ -34,6 +34,8 @@ export interface AssignedPartition extends TopicPartition {
   readonly startOffset: number
   /** The group had no committed offset: `startOffset` follows from the starting position. */
   readonly fresh: boolean
+  /** What was committed with the offset, whoever wrote it. */
+  readonly metadata?: string
 }
 
 /** How far it got: what a connection goes through in this order, then what it is used for. */

@@ -1,3 +1,5 @@
+import type { DestinationTarget } from '../core/destination/target.ts'
+import type { Counts } from '../core/metrics.ts'
 import type { MappingSpec } from '../core/mapping/mapping.ts'
 import type { ClusterAddress } from './consumer.ts'
 import type { FunctionTarget } from './functions.ts'
@@ -11,6 +13,8 @@ export interface PollerAssignment {
   /** `bootstrapServers` of the event: the endpoints in use, comma-joined. */
   readonly bootstrapServers: string
   readonly target: FunctionTarget
+  /** Where given-up records go; absent: they are dropped. */
+  readonly destination?: DestinationTarget
   /** Fetched and unfinished bytes this poller may hold. */
   readonly budgetBytes: number
 }
@@ -20,6 +24,8 @@ export type PollerReport =
   | { readonly kind: 'running' }
   /** Text of LastProcessingResult, and AWS's code for StateTransitionReason when the source is at fault. */
   | { readonly kind: 'result'; readonly text: string; readonly reason?: string }
+  /** Counted since the last such report. */
+  | { readonly kind: 'counts'; readonly counts: Counts }
   /** It ended without being asked to; the fleet starts another. */
   | { readonly kind: 'failed'; readonly message: string }
 

@@ -104,7 +104,7 @@ test('a failing batch is tried again with the same records and holds only its pa
   await fetch(0, 2, 1)
   await clock.advance(1_000)
   assert.deepEqual(invoker.sent, [{ 'orders-0': [0, 1] }, { 'orders-1': [0] }, { 'orders-0': [0, 1] }])
-  assert.deepEqual(consumer.committed, { 1: 1 })
+  assert.deepEqual(consumer.committed, { 0: 0, 1: 1 }, 'of what is tried again the tries, but no offset')
   await answer(2)
   assert.deepEqual(results(), ['PROBLEM: Function call failed. Details: Error: boom', 'OK'])
   assert.deepEqual(invoker.sent[3], { 'orders-0': [2] })
@@ -147,7 +147,7 @@ test('waits longer after each failure', async () => {
   consumer.assign('orders', [0])
   await fetch(0, 0, 1)
   const calls: number[] = []
-  for (const ms of [375, 750, 1_500, 3_000]) {
+  for (const ms of [250, 500, 1_000, 2_000]) {
     calls.push(invoker.calls.length)
     await clock.advance(ms - 1)
     assert.equal(invoker.calls.length, calls.at(-1), 'not a moment earlier')
@@ -221,7 +221,7 @@ test('a revocation does not wait for a batch that waits for its retry', async ()
   await fetch(0, 0, 2)
   await answer(0, boom)
   await consumer.listener.revoked([{ topic: 'orders', partition: 0 }])
-  assert.deepEqual(consumer.commits, [])
+  assert.deepEqual(consumer.committed, { 0: 0 })
   assert.equal(live.blocks, 0)
 })
 

@@ -34,8 +34,8 @@ test('a problem of the source is over when the source is well, also when no reco
 test('each state is told once; the source comes before a batch that is tried again', () => {
   const { result, told } = setup()
   const batch = {}
-  result.failing(batch, 'boom')
-  result.failing(batch, 'boom')
+  result.failing(batch, 'function', 'boom')
+  result.failing(batch, 'function', 'boom')
   result.source({ kind: 'connection', message: '' })
   result.source(undefined)
   result.ended(batch)

@@ -1,4 +1,4 @@
-import { recordDropped, type DropMessage } from '../../src/poller/channels.ts'
+import { type GivenUpMessage, recordsGivenUp } from '../../src/poller/channels.ts'
 import { Broker } from './broker.ts'
 import { Chance } from './chance.ts'
 import { Checker } from './checker.ts'
@@ -41,14 +41,14 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Out
   const { mutant } = options
   const world = new World(plan, mutant, options.keepsTimeline ?? false)
   const takeOut = mutant?.plant?.()
-  const onDrop = (message: unknown) => world.dropped(message as DropMessage)
-  recordDropped.subscribe(onDrop)
+  const onDrop = (message: unknown) => world.givenUp(message as GivenUpMessage)
+  recordsGivenUp.subscribe(onDrop)
   try {
     await world.run()
   } catch (error) {
     world.checker.fail(`broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   } finally {
-    recordDropped.unsubscribe(onDrop)
+    recordsGivenUp.unsubscribe(onDrop)
     takeOut?.()
   }
   return world.outcome()
@@ -115,9 +115,10 @@ class World implements SimWorld {
     }
   }
 
-  dropped({ mapping, partition, offset }: DropMessage): void {
+  givenUp({ mapping, partitions }: GivenUpMessage): void {
     const owner = this.owners.get(mapping)!
-    this.checker.dropped(owner, partition, offset, ({ valueBytes }) => valueBytes < oversizeBytes)
+    for (const { partition, first } of partitions)
+      this.checker.dropped(owner, partition, first, ({ valueBytes }) => valueBytes < oversizeBytes)
   }
 
   outcome(): Outcome {

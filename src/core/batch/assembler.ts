@@ -1,8 +1,10 @@
-import { type Slice, slicePayloadBytes, sliceRecords } from '../record.ts'
+import { slicePayloadBytes, sliceRecords } from '../record.ts'
+import type { Piece } from '../offsets/progress.ts'
 import type { Lane } from './lane.ts'
+import { type LaneShare, sharesRecords } from './shares.ts'
 
 /** Why a batch closed; a metric label. */
-export type CloseReason = 'count' | 'bytes' | 'window' | 'memory'
+export type CloseReason = 'count' | 'bytes' | 'window' | 'memory' | 'resume'
 
 export interface BatchLimits {
   /** BatchSize, 1 to 10,000. */
@@ -11,12 +13,8 @@ export interface BatchLimits {
   readonly maxBytes: number
   /** 0 delivers what is there at once (AWS: batching window). */
   readonly windowMs: number
-}
-
-/** What one lane gives to a batch, in offset order. */
-export interface LaneShare {
-  readonly lane: Lane
-  slices: readonly Slice[]
+  /** Bytes that may be needed to tell which records of a lane's share are finished; absent: it is all of them or none. */
+  readonly maxDoneBytes?: number
 }
 
 /** Records sent together. Its lanes are busy until it is settled. */
@@ -25,10 +23,11 @@ export interface Batch {
   readonly reason: CloseReason
   /** When its oldest record arrived. */
   readonly openedAt: number
+  /** An earlier owner began it: the pieces it was in. One lane only. */
+  readonly pieces?: readonly Piece[]
 }
 
-export const batchRecords = (batch: Batch): number =>
-  batch.shares.reduce((sum, share) => sum + share.slices.reduce((n, slice) => n + sliceRecords(slice), 0), 0)
+export const batchRecords = (batch: Batch): number => sharesRecords(batch.shares)
 
 /**
  * Gathers the idle lanes' records into batches. A batch takes as much as it may from one lane before it touches the
@@ -45,7 +44,7 @@ export class BatchAssembler {
 
   /** The lane got records, or its batch is settled: it may take part again. */
   offer(lane: Lane): void {
-    if (!lane.busy && !lane.leaving && lane.records > 0) this.#ready.add(lane)
+    if (lane.ready) this.#ready.add(lane)
   }
 
   /** The lane has gone. */
@@ -55,6 +54,7 @@ export class BatchAssembler {
 
   /** The next batch that is due at `now`, its lanes marked busy; undefined when none is. `short`: memory is, so take what is there. */
   next(now: number, short = false): Batch | undefined {
+    for (const lane of this.#ready) if (lane.resume !== undefined) return this.#resume(lane, lane.resume)
     const reason = this.#due(now, short)
     return reason === undefined ? undefined : this.#gather(reason)
   }
@@ -83,6 +83,14 @@ export class BatchAssembler {
     return short ? 'memory' : undefined
   }
 
+  #resume(lane: Lane, { pieces, until }: { readonly pieces: readonly Piece[]; readonly until: number }): Batch {
+    const openedAt = lane.oldestAt!
+    lane.resume = undefined
+    lane.busy = true
+    this.#ready.delete(lane)
+    return { shares: [{ lane, slices: lane.takeBelow(until) }], reason: 'resume', openedAt, pieces }
+  }
+
   #gather(reason: CloseReason): Batch {
     const shares: LaneShare[] = []
     let records = 0
@@ -91,7 +99,12 @@ export class BatchAssembler {
     for (const lane of [...this.#ready].sort((a, b) => a.oldestAt! - b.oldestAt!)) {
       if (records >= this.#limits.maxRecords || (shares.length > 0 && bytes >= this.#limits.maxBytes)) break
       const arrivedAt = lane.oldestAt!
-      const slices = lane.take(this.#limits.maxRecords - records, this.#limits.maxBytes - bytes, shares.length === 0)
+      const slices = lane.take(
+        this.#limits.maxRecords - records,
+        this.#limits.maxBytes - bytes,
+        shares.length === 0,
+        this.#limits.maxDoneBytes
+      )
       if (slices.length === 0) break
       openedAt = Math.min(openedAt, arrivedAt)
       for (const slice of slices) {

@@ -1,4 +1,7 @@
+import { varintBytes } from '../offsets/metadata.ts'
+import type { Piece } from '../offsets/progress.ts'
 import { type Slice, slicePayloadBytes, sliceRecords, type TopicPartition } from '../record.ts'
+import { cutSlices } from './shares.ts'
 
 interface Waiting {
   slice: Slice
@@ -20,6 +23,13 @@ export class Lane implements TopicPartition {
   #head = 0
   #records = 0
   #bytes = 0
+  /** Of what was taken last. */
+  #arrivedLast = 0
+  /**
+   * What an earlier owner left unfinished goes out first, in the pieces it was in. Until all of it has been fetched the
+   * lane takes part in no batch.
+   */
+  resume: { readonly pieces: readonly Piece[]; readonly until: number; complete: boolean } | undefined
   busy = false
   leaving = false
   closed = false
@@ -39,6 +49,11 @@ export class Lane implements TopicPartition {
     return this.#bytes
   }
 
+  /** It may give to a batch. */
+  get ready(): boolean {
+    return !this.busy && !this.leaving && this.#records > 0 && this.resume?.complete !== false
+  }
+
   /** When the oldest waiting record arrived: the window of its batch began then (reference 3.3). */
   get oldestAt(): number | undefined {
     return this.#waiting[this.#head]?.arrivedAt
@@ -50,13 +65,44 @@ export class Lane implements TopicPartition {
     this.#bytes += slicePayloadBytes(slice)
   }
 
-  /** Takes slices from the head: at most `maxRecords` records and `maxBytes` bytes, but with `atLeastOne` a first record of any size. */
-  take(maxRecords: number, maxBytes: number, atLeastOne: boolean): Slice[] {
+  /**
+   * Takes slices from the head: at most `maxRecords` records and `maxBytes` bytes, but with `atLeastOne` a first record of
+   * any size; and no more than whose finished and unfinished offsets can be told apart in `maxDoneBytes`.
+   */
+  take(maxRecords: number, maxBytes: number, atLeastOne: boolean, maxDoneBytes = Number.POSITIVE_INFINITY): Slice[] {
+    const taken = this.#take(maxRecords, maxBytes, atLeastOne)
+    if (maxDoneBytes === Number.POSITIVE_INFINITY) return taken
+    const [mine, others] = cutSlices(taken, recordsWithin(taken, maxDoneBytes))
+    if (others.length > 0) this.putBack(others, this.#arrivedLast)
+    return mine
+  }
+
+  /** A record below `offset` waits. */
+  holdsBelow(offset: number): boolean {
+    const first = this.#waiting[this.#head]?.slice
+    return first !== undefined && first.block.offsets[first.from]! < offset
+  }
+
+  /** Takes everything below `offset`. */
+  takeBelow(offset: number): Slice[] {
+    let records = 0
+    for (const { slice } of this.#waiting.slice(this.#head)) {
+      const { block, from, to } = slice
+      let end = from
+      while (end < to && block.offsets[end]! < offset) end++
+      records += end - from
+      if (end < to) break
+    }
+    return records === 0 ? [] : this.#take(records, Number.POSITIVE_INFINITY, true)
+  }
+
+  #take(maxRecords: number, maxBytes: number, atLeastOne: boolean): Slice[] {
     const taken: Slice[] = []
     let records = 0
     let bytes = 0
     while (this.#head < this.#waiting.length && records < maxRecords) {
       const first = this.#waiting[this.#head]!
+      this.#arrivedLast = first.arrivedAt
       const part = fitting(first.slice, maxRecords - records, maxBytes - bytes, atLeastOne && taken.length === 0)
       if (part === undefined) break
       taken.push(part)
@@ -134,4 +180,24 @@ function fitting(slice: Slice, maxRecords: number, maxBytes: number, force: bool
   }
   if (low === slice.from) return force ? { block: slice.block, from: slice.from, to: slice.from + 1 } : undefined
   return { block: slice.block, from: slice.from, to: low }
+}
+
+/** How many records may be finished and unfinished in any pattern, if to tell which takes `maxBytes`: as runs or as bits. */
+function recordsWithin(slices: readonly Slice[], maxBytes: number): number {
+  let records = 0
+  let first: number | undefined
+  let before = 0
+  let runsBytes = 0
+  for (const { block, from, to } of slices) {
+    for (let record = from; record < to; record++) {
+      const offset = block.offsets[record]!
+      first ??= offset
+      // Up to two numbers a record: how far it reaches, and how far what nobody wanted before the next.
+      if (records > 0) runsBytes += 2 * varintBytes(offset - before)
+      if (records > 0 && Math.min(runsBytes, (offset - first) / 8 + 1) > maxBytes) return records
+      before = offset
+      records++
+    }
+  }
+  return records
 }

@@ -277,31 +277,31 @@ export const mappingFields = {
   },
   MaximumRetryAttempts: {
     shape: { type: 'integer', min: -1, max: 10_000 },
-    use: 'neutral',
+    use: 'works',
     default: -1,
     clear: -1,
-    doc: 'How often a failed batch is tried again. Only -1 (for ever) so far.'
+    doc: 'How often a failed batch is tried again; -1: for ever, or 10 times when there is an on-failure destination.'
   },
   MaximumRecordAgeInSeconds: {
     shape: { type: 'integer', min: -1, max: 604_800 },
-    use: 'neutral',
+    use: 'works',
     default: -1,
     clear: -1,
-    doc: 'How old a record may get; -1 or 60 to 604800. Only -1 (no limit) so far.'
+    doc: 'How old a record may get, by its timestamp, before it is given up; -1 (no limit) or 60 to 604800.'
   },
   BisectBatchOnFunctionError: {
     shape: { type: 'boolean' },
-    use: 'neutral',
+    use: 'works',
     default: false,
     clear: false,
-    doc: 'Split a failed batch in two. Only false so far.'
+    doc: 'Split a failed batch in two and try each half by itself. A split spends no try.'
   },
   FunctionResponseTypes: {
     shape: { type: 'list', min: 0, max: 1, element: { type: 'string', values: ['ReportBatchItemFailures'] } },
-    use: 'neutral',
+    use: 'works',
     defaultDoc: 'none',
     clear: [],
-    doc: 'ReportBatchItemFailures: the function names what failed. Only the empty list so far.'
+    doc: 'ReportBatchItemFailures: the function names the records that failed, and only those are tried again.'
   },
   FilterCriteria: {
     shape: {
@@ -320,10 +320,10 @@ export const mappingFields = {
   },
   DestinationConfig: {
     shape: { type: 'structure', members: { OnSuccess: destination, OnFailure: destination } },
-    use: 'neutral',
+    use: 'works',
     defaultDoc: 'none',
     clear: { OnFailure: { Destination: '' } },
-    doc: 'Where given-up records are reported. Only without a destination so far; OnSuccess does not exist for Kafka.'
+    doc: 'OnFailure: where given-up records are reported: the ARN of an SQS queue, an SNS topic or an S3 bucket, kafka://topic, or file:name. OnSuccess does not exist for Kafka.'
   },
   KMSKeyArn: {
     shape: { type: 'string', pattern: '(arn:(aws[a-zA-Z-]*)?:[a-z0-9-.]+:.*)|()' },

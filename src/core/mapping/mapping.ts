@@ -44,11 +44,14 @@ export interface MappingSpec {
   readonly parallelizationFactor?: number
   /** Echoed as sent; absent when never given. */
   readonly sourceAccess?: readonly SourceAccess[]
-  // Only the values that change nothing are taken so far; kept to be returned as they were sent.
-  readonly maximumRetryAttempts?: -1
-  readonly maximumRecordAgeSeconds?: -1
-  readonly bisectBatchOnFunctionError?: false
-  readonly functionResponseTypes?: readonly []
+  /** Tries after the first; -1: for ever. Absent: -1. */
+  readonly maximumRetryAttempts?: number
+  /** -1 or 60 to 604,800; absent: -1, no limit. */
+  readonly maximumRecordAgeSeconds?: number
+  readonly bisectBatchOnFunctionError?: boolean
+  readonly functionResponseTypes?: readonly string[]
+  /** Where what is given up goes, as it was written and checked; absent: nowhere. */
+  readonly destination?: string
   readonly tags: Readonly<Record<string, string>>
 }
 

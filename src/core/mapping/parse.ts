@@ -4,6 +4,7 @@ import { fieldNames, mappingFields } from './fields.ts'
 import type { Field, FieldName, Members, SourceKind } from './fields.ts'
 import { defaultBatchSize } from './mapping.ts'
 import type { EventSource, MappingSpec, SourceAccess, StartingPosition } from './mapping.ts'
+import { parseDestination } from '../destination/target.ts'
 import { checkTags } from './tags.ts'
 
 export interface ParseRules {
@@ -47,7 +48,8 @@ export function parseCreate(body: unknown, rules: ParseRules, nowMs: number): Ne
     enabled: members.Enabled ?? true,
     tags,
     ...(config?.ConsumerGroupId === undefined ? {} : { consumerGroupId: config.ConsumerGroupId }),
-    ...optionalParts(members)
+    ...optionalParts(members),
+    ...present('destination', readDestination(members, topic, rules))
   }
 }
 
@@ -64,18 +66,26 @@ export type OptionalParts = Pick<
 >
 
 export function optionalParts(members: Members): OptionalParts {
-  const sourceAccess = readSourceAccess(members)
+  const ageSeconds = members.MaximumRecordAgeInSeconds
+  if (ageSeconds !== undefined && ageSeconds !== -1 && ageSeconds < 60)
+    throw invalid('MaximumRecordAgeInSeconds must be -1 or between 60 and 604800')
   return {
-    ...(members.MaximumBatchingWindowInSeconds === undefined
-      ? {}
-      : { windowSeconds: members.MaximumBatchingWindowInSeconds }),
-    ...(members.ParallelizationFactor === undefined ? {} : { parallelizationFactor: members.ParallelizationFactor }),
-    ...(sourceAccess === undefined ? {} : { sourceAccess }),
-    ...(members.MaximumRetryAttempts === undefined ? {} : { maximumRetryAttempts: -1 }),
-    ...(members.MaximumRecordAgeInSeconds === undefined ? {} : { maximumRecordAgeSeconds: -1 }),
-    ...(members.BisectBatchOnFunctionError === undefined ? {} : { bisectBatchOnFunctionError: false }),
-    ...(members.FunctionResponseTypes === undefined ? {} : { functionResponseTypes: [] })
+    ...present('windowSeconds', members.MaximumBatchingWindowInSeconds),
+    ...present('parallelizationFactor', members.ParallelizationFactor),
+    ...present('sourceAccess', readSourceAccess(members)),
+    ...present('maximumRetryAttempts', members.MaximumRetryAttempts),
+    ...present('maximumRecordAgeSeconds', ageSeconds),
+    ...present('bisectBatchOnFunctionError', members.BisectBatchOnFunctionError),
+    ...present('functionResponseTypes', members.FunctionResponseTypes)
   }
+}
+
+/** Checked, as it was written; undefined: none. On-demand mappings are all there are so far. */
+export function readDestination(members: Members, sourceTopic: string, { strictAws }: ParseRules): string | undefined {
+  const text = members.DestinationConfig?.OnFailure?.Destination ?? ''
+  if (text === '') return undefined
+  parseDestination(text, { sourceTopic, strictAws, provisioned: false })
+  return text
 }
 
 /** Kafka has no success destination; AWS says so before it looks anything up. */
@@ -162,19 +172,11 @@ function readStartingPosition(
 
 /** Whatever this version would accept and then not do is refused by name. */
 export function refuseNotBuilt(members: Members): void {
-  const age = members.MaximumRecordAgeInSeconds
-  if (age !== undefined && age !== -1 && age < 60)
-    throw invalid('MaximumRecordAgeInSeconds must be -1 or between 60 and 604800')
   const { MinimumPollers: least = 1, MaximumPollers: most = Math.max(200, least) } =
     members.ProvisionedPollerConfig ?? {}
   if (most < least) throw invalid('MaximumPollers must be greater than or equal to MinimumPollers')
   const refused: readonly (readonly [what: string, given: boolean])[] = [
     ['FilterCriteria', (members.FilterCriteria?.Filters?.length ?? 0) > 0],
-    ['DestinationConfig.OnFailure', (members.DestinationConfig?.OnFailure?.Destination ?? '') !== ''],
-    ['MaximumRetryAttempts other than -1', (members.MaximumRetryAttempts ?? -1) !== -1],
-    ['MaximumRecordAgeInSeconds other than -1', (age ?? -1) !== -1],
-    ['BisectBatchOnFunctionError', members.BisectBatchOnFunctionError === true],
-    ['FunctionResponseTypes', (members.FunctionResponseTypes?.length ?? 0) > 0],
     ['KMSKeyArn', (members.KMSKeyArn ?? '') !== ''],
     ['ProvisionedPollerConfig', holdsSomething(members.ProvisionedPollerConfig)],
     ['MetricsConfig', (members.MetricsConfig?.Metrics?.length ?? 0) > 0],
@@ -222,6 +224,11 @@ export function checkAccess(members: Members, { kind }: EventSource, rules: Pars
 
 function readSourceAccess(members: Members): readonly SourceAccess[] | undefined {
   return members.SourceAccessConfigurations?.map(({ Type = '', URI = '' }) => ({ Type, URI }))
+}
+
+/** Absent members stay absent. */
+function present<K extends string, V>(name: K, value: V | undefined): { [P in K]?: V } {
+  return value === undefined ? {} : ({ [name]: value } as { [P in K]?: V })
 }
 
 const invalid = (message: string): MillraceError => new MillraceError('MILL_PARAMETER_INVALID', [message])

@@ -26,6 +26,7 @@ export interface EventSourceMappingConfiguration {
   readonly MaximumRecordAgeInSeconds?: number
   readonly BisectBatchOnFunctionError?: boolean
   readonly FunctionResponseTypes?: readonly string[]
+  readonly DestinationConfig?: { readonly OnFailure: { readonly Destination: string } }
 }
 
 /** A mapping as Create, Get, Update, Delete and List return it. */
@@ -54,6 +55,7 @@ export function renderMapping(mapping: Mapping, home: Home): EventSourceMappingC
     ...present('MaximumRecordAgeInSeconds', spec.maximumRecordAgeSeconds),
     ...present('BisectBatchOnFunctionError', spec.bisectBatchOnFunctionError),
     ...present('FunctionResponseTypes', spec.functionResponseTypes),
+    ...(spec.destination === undefined ? {} : { DestinationConfig: { OnFailure: { Destination: spec.destination } } }),
     State: mapping.state,
     StateTransitionReason: mapping.stateTransitionReason,
     LastModified: mapping.lastModifiedMs / 1000,

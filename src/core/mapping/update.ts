@@ -5,6 +5,7 @@ import {
   checkAccess,
   kafkaConfig,
   optionalParts,
+  readDestination,
   refuseNotBuilt,
   refuseOnSuccess,
   refuseUnsupported,
@@ -19,7 +20,8 @@ export interface MappingUpdate {
   readonly changes: Changes
 }
 
-export type Changes = OptionalParts & Partial<Pick<MappingSpec, 'batchSize' | 'enabled'>>
+/** An empty destination takes the present one away. */
+export type Changes = OptionalParts & Partial<Pick<MappingSpec, 'batchSize' | 'enabled' | 'destination'>>
 
 /** The first half, which needs no mapping: the limits of the model. */
 export const readUpdate = (body: unknown): Members => readMembers('update', body)
@@ -34,7 +36,10 @@ export function parseUpdate(members: Members, before: MappingSpec, rules: ParseR
   const changes: Changes = {
     ...(members.BatchSize === undefined ? {} : { batchSize: members.BatchSize }),
     ...(members.Enabled === undefined ? {} : { enabled: members.Enabled }),
-    ...optionalParts(members)
+    ...optionalParts(members),
+    ...(members.DestinationConfig === undefined
+      ? {}
+      : { destination: readDestination(members, before.topic, rules) ?? '' })
   }
   return members.FunctionName === undefined ? { changes } : { functionName: members.FunctionName, changes }
 }
@@ -60,5 +65,6 @@ export function applyUpdate(
 ): MappingSpec {
   const after: { -readonly [K in keyof MappingSpec]: MappingSpec[K] } = { ...before, ...changes, ...identity }
   if (identity !== undefined && identity.qualifier === undefined) delete after.qualifier
+  if (after.destination === '') delete after.destination
   return after
 }

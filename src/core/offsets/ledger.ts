@@ -1,4 +1,5 @@
-/** Offsets `first` (included) to `next` (excluded). */
+import type { OffsetRange, Piece, Progress } from './progress.ts'
+
 interface Range {
   first: number
   next: number
@@ -12,10 +13,19 @@ export class OffsetLedger {
   /** Fetched and unfinished, ascending, disjoint. */
   readonly #open: Range[] = []
   #next: number
+  /** What is tried together, ascending; what is finished of it shows in `#open`. */
+  #pieces: readonly Piece[]
+  /** The batch of the pieces ends here: what is done above was never delivered. */
+  #until: number
+  /** Finished by an earlier owner: counts where nothing has been fetched yet. */
+  #doneBefore: readonly OffsetRange[]
 
-  /** `start`: the offset where this owner begins; everything below it is somebody else's. */
-  constructor(start: number) {
+  /** `start`: the offset where this owner begins; everything below it is somebody else's. `before`: how far they got above it. */
+  constructor(start: number, before?: Progress) {
     this.#next = start
+    this.#pieces = before?.pieces ?? []
+    this.#doneBefore = before?.done ?? []
+    this.#until = Math.max(this.#pieces.at(-1)?.next ?? 0, this.doneBefore)
   }
 
   /** One past the highest offset seen: where the next fetched range must begin or lie above. */
@@ -32,6 +42,32 @@ export class OffsetLedger {
     if (last !== undefined && last.next === first) last.next = next
     else this.#open.push({ first, next })
     this.#next = next
+    for (const done of this.#doneBefore) if (done.next > first) this.settled(done.first, Math.min(done.next, next))
+  }
+
+  /** Nothing at or above was finished by an earlier owner. */
+  get doneBefore(): number {
+    return this.#doneBefore.at(-1)?.next ?? 0
+  }
+
+  /** An earlier owner finished it: it is not to be delivered again. */
+  wasDone(offset: number): boolean {
+    return this.#doneBefore.some(({ first, next }) => first <= offset && offset < next)
+  }
+
+  /** These are tried together from now on, and nothing else is; ascending, disjoint. `until`: where their batch ends. */
+  bind(pieces: readonly Piece[], until: number): void {
+    this.#pieces = pieces
+    this.#until = Math.max(until, this.doneBefore)
+  }
+
+  /** What the next owner has to know beside `committable`. */
+  progress(): Progress {
+    const offset = this.committable
+    const pieces = this.#pieces.flatMap(piece =>
+      this.#isOwed(piece) ? [piece.first < offset ? { ...piece, first: offset } : piece] : []
+    )
+    return { offset, pieces, done: pieces.length === 0 ? [] : this.#doneFrom(offset) }
   }
 
   /** [.., next) holds nothing to deliver: control records, or everything was filtered out. */
@@ -69,6 +105,8 @@ export class OffsetLedger {
       else this.#open.pop()
     }
     this.#next = Math.min(this.#next, offset)
+    this.#pieces = this.#pieces.flatMap(piece => below(piece, offset))
+    this.#doneBefore = this.#doneBefore.flatMap(range => below(range, offset))
   }
 
   /** The offset to commit: everything below it is settled. */
@@ -79,6 +117,28 @@ export class OffsetLedger {
   /** Nothing fetched is unfinished. */
   get idle(): boolean {
     return this.#open.length === 0
+  }
+
+  /** Something of the piece is unfinished, or may be: it has not been fetched. */
+  #isOwed({ first, next }: Piece): boolean {
+    if (next > this.#next) return true
+    const range = this.#open[this.#find(first)]
+    return range !== undefined && range.first < next
+  }
+
+  #doneFrom(offset: number): OffsetRange[] {
+    const done: OffsetRange[] = []
+    let at = offset
+    const fetched = Math.min(this.#until, this.#next)
+    for (const { first, next } of this.#open) {
+      if (at >= fetched) break
+      if (first > at) done.push({ first: at, next: Math.min(first, fetched) })
+      at = next
+    }
+    if (at < fetched) done.push({ first: at, next: fetched })
+    for (const { first, next } of this.#doneBefore)
+      if (next > this.#next) done.push({ first: Math.max(first, this.#next), next })
+    return done
   }
 
   /** Index of the first open range that ends above `offset`. */
@@ -92,4 +152,10 @@ export class OffsetLedger {
     }
     return low
   }
+}
+
+/** The part of a range below `offset`. */
+function below<R extends OffsetRange>(range: R, offset: number): R[] {
+  if (range.first >= offset) return []
+  return [range.next <= offset ? range : { ...range, next: offset }]
 }

@@ -1,8 +1,21 @@
-/** Doubles per try from half a second up to `capMs`, with full jitter between half and all of it (reference 5.4). */
-export function backoffMs(tries: number, chance: number, capMs = 60_000): number {
-  const ceiling = Math.min(capMs, 500 * 2 ** Math.min(tries, 20))
-  return ceiling * (0.5 + 0.5 * chance)
+/** How long to wait between tries, in milliseconds. */
+export interface Backoff {
+  /** Ceiling of the first wait. */
+  readonly baseMs: number
+  readonly capMs: number
+  /** Throttles wait less: the function is there, only busy. */
+  readonly throttleCapMs: number
 }
 
-/** Throttles wait less: the function is there, only busy (reference 5.4). */
-export const throttleCapMs = 15_000
+/** Reference 5.4. */
+export const defaultBackoff: Backoff = { baseMs: 500, capMs: 60_000, throttleCapMs: 15_000 }
+
+/** Full jitter under a ceiling that doubles per try from `baseMs` to `capMs`; never less than a tenth of the base. */
+export function backoffMs(
+  tries: number,
+  chance: number,
+  { baseMs, capMs }: Pick<Backoff, 'baseMs' | 'capMs'> = defaultBackoff
+): number {
+  const ceiling = Math.min(capMs, baseMs * 2 ** Math.min(tries, 30))
+  return Math.max(baseMs / 10, ceiling * chance)
+}

@@ -77,11 +77,6 @@ test('AT_TIMESTAMP needs a time, which is not in the future; no other position t
 const registry = { SchemaRegistryURI: 'https://registry' }
 const notBuilt: readonly (readonly [Record<string, unknown>, string])[] = [
   [{ FilterCriteria: { Filters: [{ Pattern: '{}' }] } }, 'FilterCriteria'],
-  [{ DestinationConfig: { OnFailure: { Destination: 'arn:aws:sqs:a:1:q' } } }, 'DestinationConfig.OnFailure'],
-  [{ MaximumRetryAttempts: 0 }, 'MaximumRetryAttempts other than -1'],
-  [{ MaximumRecordAgeInSeconds: 60 }, 'MaximumRecordAgeInSeconds other than -1'],
-  [{ BisectBatchOnFunctionError: true }, 'BisectBatchOnFunctionError'],
-  [{ FunctionResponseTypes: ['ReportBatchItemFailures'] }, 'FunctionResponseTypes'],
   [
     { SourceAccessConfigurations: [{ Type: 'SASL_SCRAM_512_AUTH', URI: 'arn:x' }] },
     'SourceAccessConfigurations of type SASL_SCRAM_512_AUTH'
@@ -100,6 +95,26 @@ for (const [members, what] of notBuilt)
       message: `Millrace does not support ${what} yet: remove it from the request.`
     })
   })
+
+test('what to do when the function fails is taken as it was written', () => {
+  const parsed = setup().parse({
+    MaximumRetryAttempts: 0,
+    MaximumRecordAgeInSeconds: 60,
+    BisectBatchOnFunctionError: true,
+    FunctionResponseTypes: ['ReportBatchItemFailures'],
+    DestinationConfig: { OnFailure: { Destination: 'kafka://orders-failed' } }
+  })
+  assert.deepEqual(
+    [
+      parsed.maximumRetryAttempts,
+      parsed.maximumRecordAgeSeconds,
+      parsed.bisectBatchOnFunctionError,
+      parsed.functionResponseTypes,
+      parsed.destination
+    ],
+    [0, 60, true, ['ReportBatchItemFailures'], 'kafka://orders-failed']
+  )
+})
 
 test('values that change nothing are taken', () => {
   const parsed = setup().parse({

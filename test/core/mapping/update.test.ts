@@ -39,7 +39,7 @@ test('members that Create alone takes are ignored, whatever they hold', () => {
 
 test('what this version does not do is refused here too, and what clears it is taken', () => {
   assert.throws(() => parse({ FilterCriteria: { Filters: [{ Pattern: '{}' }] } }), { code: 'MILL_PARAMETER_NOT_BUILT' })
-  assert.deepEqual(parse({ FilterCriteria: {}, DestinationConfig: {}, ProvisionedPollerConfig: {} }).changes, {})
+  assert.deepEqual(parse({ FilterCriteria: {}, ProvisionedPollerConfig: {} }).changes, {})
   assert.throws(() => parse({ ParallelizationFactor: 2 }, true), { code: 'MILL_PARAMETER_UNSUPPORTED' })
   assert.equal(parse({ ParallelizationFactor: 2 }).changes.parallelizationFactor, 2)
 })

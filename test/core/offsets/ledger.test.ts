@@ -87,3 +87,75 @@ test('a cut log owes nothing above the cut, and what comes there is fetched anew
   ledger.cut(7)
   assert.equal(ledger.next, 5, 'a cut above all that was fetched changes nothing')
 })
+
+test('tells the next owner what is tried together and what of it is done', () => {
+  const ledger = new OffsetLedger(0)
+  ledger.fetched(0, 20)
+  assert.deepEqual(ledger.progress(), { offset: 0, pieces: [], done: [] })
+  ledger.bind([{ first: 0, next: 10, failures: 2 }], 10)
+  ledger.settled(0, 3)
+  ledger.settled(5, 7)
+  assert.deepEqual(ledger.progress(), {
+    offset: 3,
+    pieces: [{ first: 3, next: 10, failures: 2 }],
+    done: [{ first: 5, next: 7 }]
+  })
+  ledger.settled(3, 10)
+  assert.deepEqual(ledger.progress(), { offset: 10, pieces: [], done: [] }, 'nothing once it is done')
+})
+
+test('passes on what an earlier owner told, also before it has read that far', () => {
+  const before = {
+    offset: 3,
+    pieces: [
+      { first: 3, next: 10, failures: 2 },
+      { first: 10, next: 12, failures: 0 }
+    ],
+    done: [
+      { first: 5, next: 7 },
+      { first: 9, next: 10 }
+    ]
+  }
+  const ledger = new OffsetLedger(3, before)
+  assert.deepEqual(ledger.progress(), before)
+  assert.deepEqual(
+    [4, 5, 6, 7, 9].map(offset => ledger.wasDone(offset)),
+    [false, true, true, false, true]
+  )
+  ledger.fetched(3, 8)
+  assert.deepEqual(ledger.progress(), before, 'half of it read')
+  ledger.settled(3, 4)
+  assert.equal(ledger.committable, 4)
+  ledger.settled(4, 5)
+  assert.equal(ledger.committable, 7, 'what was done before counts')
+})
+
+test('whatever is settled and told, owner after owner, nothing done comes again and nothing owed is forgotten', () => {
+  const rounds = fc.array(fc.record({ read: fc.nat(30), settle: fc.array(fc.nat(29), { maxLength: 12 }) }), {
+    maxLength: 6
+  })
+  fc.assert(
+    fc.property(rounds, rounds => {
+      const pieces = [
+        { first: 0, next: 11, failures: 1 },
+        { first: 11, next: 30, failures: 0 }
+      ]
+      const done = new Set<number>()
+      let ledger = new OffsetLedger(0, { offset: 0, pieces, done: [] })
+      for (const { read, settle } of rounds) {
+        if (ledger.next < read) ledger.fetched(ledger.next, read)
+        for (const offset of settle) {
+          if (offset >= ledger.next) continue
+          ledger.settled(offset, offset + 1)
+          done.add(offset)
+        }
+        const progress = ledger.progress()
+        ledger = new OffsetLedger(progress.offset, progress)
+        for (let offset = 0; offset < 30; offset++) {
+          const isDone = offset < progress.offset || ledger.wasDone(offset)
+          assert.equal(isDone, done.has(offset), `offset ${offset}`)
+        }
+      }
+    })
+  )
+})

@@ -1,0 +1,331 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { silentLog } from '../../src/adapters/log/silent.ts'
+import type { MappingSpec } from '../../src/core/mapping/mapping.ts'
+import type { InvokeReply } from '../../src/core/retry/reply.ts'
+import { EventBuffers } from '../../src/poller/event-buffers.ts'
+import { Poller } from '../../src/poller/poller.ts'
+import type { CommitOffset } from '../../src/ports/consumer.ts'
+import type { Destination, FailureMessage } from '../../src/ports/destination.ts'
+import type { PollerReport } from '../../src/ports/poller-host.ts'
+import { blockOf, plainBlock } from '../support/blocks.ts'
+import { FakeClock, settled } from '../support/fake-clock.ts'
+import { FakeConsumer } from '../support/fake-consumer.ts'
+import { boom, type Call, FakeInvoker, ok } from '../support/fake-invoker.ts'
+import { aSpec } from '../support/mappings.ts'
+
+/** A destination that takes everything, or nothing while `down`. */
+class FakeDestination implements Destination {
+  readonly bodies: { requestContext: Record<string, unknown>; payload: { records: object } }[] = []
+  down = false
+  refusals = 0
+
+  deliver(messages: readonly FailureMessage[]): Promise<void> {
+    if (this.down) {
+      this.refusals++
+      return Promise.reject(new Error('queue is not reachable'))
+    }
+    this.bodies.push(...messages.map(({ body }) => JSON.parse(body.toString())))
+    return Promise.resolve()
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+/** Owners of one partition, one after another: each begins where the last commit says. */
+function world(overrides: Partial<MappingSpec>, withDestination = true) {
+  const clock = new FakeClock()
+  const destination = new FakeDestination()
+  const counts: Record<string, number> = {}
+  const results: string[] = []
+  const live = { blocks: 0 }
+  let requests = 0
+  let committed: CommitOffset | undefined
+  const calls: Call[] = []
+
+  function own(rule: (call: Call) => InvokeReply) {
+    const consumer = new FakeConsumer()
+    const invoker = new FakeInvoker()
+    invoker.answerAll(call => {
+      calls.push(call)
+      return rule(call)
+    })
+    const report = (report: PollerReport) => {
+      if (report.kind === 'result') results.push(report.text)
+      if (report.kind === 'counts')
+        for (const [name, count] of Object.entries(report.counts)) counts[name] = (counts[name] ?? 0) + count
+    }
+    const poller = new Poller(
+      {
+        mapping: 'm-1',
+        specVersion: 1,
+        spec: aSpec({
+          windowSeconds: 0,
+          ...(withDestination ? { destination: 'file:failures.jsonl' } : {}),
+          ...overrides
+        }),
+        cluster: { bootstrapServers: ['127.0.0.1:9092'] },
+        bootstrapServers: '127.0.0.1:9092',
+        target: { kind: 'http', url: 'http://127.0.0.1:1/', headers: {}, timeoutMs: 3_000 },
+        ...(withDestination ? { destination: { kind: 'file', name: 'failures.jsonl' } } : {}),
+        budgetBytes: 64 * 1024 * 1024
+      },
+      30_000,
+      {
+        consumer,
+        invoker,
+        ...(withDestination ? { destination } : {}),
+        clock,
+        log: silentLog,
+        buffers: new EventBuffers(),
+        report,
+        newRequestId: () => `request-${++requests}`
+      }
+    )
+    poller.start()
+    const startOffset = committed?.offset ?? 0
+    const { metadata } = committed ?? {}
+    consumer.owned.push({ topic: 'orders', partition: 0 })
+    consumer.listener.assigned([
+      {
+        topic: 'orders',
+        partition: 0,
+        startOffset,
+        fresh: committed === undefined,
+        ...(metadata === undefined ? {} : { metadata })
+      }
+    ])
+    return {
+      startOffset,
+      async fetch(records: number, timestamps?: (offset: number) => number) {
+        const options = { onRelease: () => live.blocks-- }
+        live.blocks++
+        const block =
+          timestamps === undefined
+            ? plainBlock(startOffset, records - startOffset, options)
+            : blockOf(
+                Array.from({ length: records - startOffset }, (_, index) => ({
+                  offset: startOffset + index,
+                  timestamp: timestamps(startOffset + index),
+                  value: 'v'
+                })),
+                options
+              )
+        consumer.listener.fetched(block)
+        await settled()
+      },
+      async leave() {
+        await poller.stop(0)
+        committed = consumer.commits.flat().at(-1) ?? committed
+        await settled()
+      }
+    }
+  }
+  const offsets = () =>
+    calls.map(({ event }) => Object.values(event.records).flatMap(list => list.map(({ offset }) => offset)))
+  return { clock, destination, counts, results, live, calls, own, offsets, committed: () => committed }
+}
+
+describe('retries end (reference 7.1, 5.3)', () => {
+  test('two retries are three calls, then one document; what follows goes on', async () => {
+    const { own, clock, destination, offsets, counts, live, committed } = world({ maximumRetryAttempts: 2 })
+    const owner = own(({ event }) => (event.records['orders-0']![0]!.offset === 0 ? boom : ok))
+    await owner.fetch(12)
+    await clock.advance(60_000)
+    assert.deepEqual(
+      offsets().slice(0, 3),
+      Array.from({ length: 3 }, () => [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    )
+    assert.deepEqual(offsets().slice(3), [[10, 11]])
+    assert.equal(destination.bodies.length, 1)
+    assert.deepEqual(destination.bodies[0]!.requestContext, {
+      requestId: 'request-3',
+      functionArn: 'arn:aws:lambda:us-east-1:000000000000:function:orders',
+      condition: 'RetryAttemptsExhausted',
+      approximateInvokeCount: 3
+    })
+    await owner.leave()
+    assert.deepEqual(committed(), { topic: 'orders', partition: 0, offset: 12 })
+    assert.equal(live.blocks, 0)
+    assert.deepEqual(counts, {
+      PolledEventCount: 12,
+      InvokedEventCount: 32,
+      FailedInvokeEventCount: 30,
+      InvokeErrorCount: 3,
+      OnFailureDestinationDeliveredEventCount: 10,
+      CommittedEventCount: 12
+    })
+  })
+
+  test('without a destination the records are dropped, and counted', async () => {
+    const { own, clock, offsets, counts } = world({ maximumRetryAttempts: 0 }, false)
+    const owner = own(() => boom)
+    await owner.fetch(3)
+    await clock.advance(2_000)
+    await owner.leave()
+    assert.equal(offsets().length, 1)
+    assert.equal(counts['DroppedEventCount'], 3)
+  })
+
+  test('retries for ever with a destination are eleven calls', async () => {
+    const { own, clock, destination, offsets } = world({})
+    const owner = own(() => boom)
+    await owner.fetch(1)
+    await clock.advance(600_000)
+    assert.equal(offsets().length, 11)
+    assert.equal(destination.bodies.length, 1)
+    await owner.leave()
+  })
+
+  test('throttles spend none of them', async () => {
+    const { own, clock, destination, offsets } = world({ maximumRetryAttempts: 0 })
+    let busy = 30
+    const owner = own(() => (busy-- > 0 ? { kind: 'throttled', message: 'busy' } : ok))
+    await owner.fetch(1)
+    await clock.advance(600_000)
+    assert.equal(offsets().length, 31)
+    assert.equal(destination.bodies.length, 0)
+    await owner.leave()
+  })
+})
+
+describe('owners change while a batch is tried again (promises 4 and 5)', () => {
+  test('five retries are six calls of the same records, whoever makes them, then one document', async () => {
+    const { own, clock, destination, offsets, committed } = world({ maximumRetryAttempts: 5, batchSize: 4 })
+    for (let owner = 0; owner < 3; owner++) {
+      const { fetch, leave } = own(() => boom)
+      await fetch(10)
+      // Two calls each: the first at once, the second within its pause of half a second.
+      await clock.advance(owner === 0 ? 250 : 0)
+      for (let calls = offsets().length; calls < 2 * owner + 2 && calls < 6; calls = offsets().length)
+        await clock.advance(10_000)
+      await leave()
+    }
+    assert.deepEqual(
+      offsets().slice(0, 6),
+      Array.from({ length: 6 }, () => [0, 1, 2, 3])
+    )
+    const first = destination.bodies.filter(({ payload }) => JSON.stringify(payload).includes('\\"offset\\":0,'))
+    assert.equal(first.length, 1)
+    assert.equal(first[0]!.requestContext['approximateInvokeCount'], 6)
+    assert.ok(committed()!.offset >= 4)
+  })
+
+  test('a half that succeeded does not come again', async () => {
+    const { own, clock, offsets, committed, destination } = world({
+      bisectBatchOnFunctionError: true,
+      maximumRetryAttempts: 3
+    })
+    const poison = ({ event }: Call) => (event.records['orders-0']!.some(({ offset }) => offset === 2) ? boom : ok)
+    const one = own(poison)
+    await one.fetch(8)
+    assert.deepEqual(offsets(), [[0, 1, 2, 3, 4, 5, 6, 7], [0, 1, 2, 3], [0, 1], [2, 3], [2]])
+    await one.leave()
+    assert.equal(committed()!.offset, 2)
+    const two = own(poison)
+    await two.fetch(8)
+    await clock.advance(600_000)
+    await two.leave()
+    assert.deepEqual(offsets().slice(5), [[2], [2], [2], [3], [4, 5, 6, 7]])
+    assert.equal(destination.bodies.length, 1)
+    assert.equal(committed()!.offset, 8)
+  })
+
+  test('only what failed comes again, and what was done above it does not', async () => {
+    const { own, clock, offsets, committed } = world({ functionResponseTypes: ['ReportBatchItemFailures'] })
+    const reporting = (...failed: number[]): InvokeReply => ({
+      kind: 'returned',
+      payload: Buffer.from(
+        JSON.stringify({
+          batchItemFailures: failed.map(offset => ({ itemIdentifier: { partition: 'orders-0', offset } }))
+        })
+      )
+    })
+    const one = own(() => reporting(2, 5))
+    await one.fetch(10)
+    await one.leave()
+    assert.equal(committed()!.offset, 2)
+    const two = own(({ event }) =>
+      reporting(...event.records['orders-0']!.map(({ offset }) => offset).filter(offset => offset === 5))
+    )
+    await two.fetch(10)
+    await two.leave()
+    assert.equal(committed()!.offset, 5)
+    const three = own(() => ok)
+    await three.fetch(12)
+    await clock.advance(2_000)
+    await three.leave()
+    assert.deepEqual(offsets(), [[0, 1, 2, 3, 4, 5, 6, 7, 8, 9], [2, 5], [5], [10, 11]])
+    assert.equal(committed()!.offset, 12)
+  })
+
+  test('what a destination did not take yet is given to it by the next owner, as the same failure, without a call', async () => {
+    const { own, clock, destination, offsets, results, committed, counts } = world({ maximumRetryAttempts: 0 })
+    destination.down = true
+    const one = own(() => boom)
+    await one.fetch(3)
+    await clock.advance(45_000)
+    assert.ok(destination.refusals > 3)
+    assert.match(
+      results.at(-1)!,
+      /^PROBLEM: The on-failure destination did not take the records\. Details: file:failures\.jsonl: queue is not reachable/
+    )
+    await one.leave()
+    assert.equal(committed()!.offset, 0)
+    destination.down = false
+    const two = own(() => boom)
+    await two.fetch(3)
+    await clock.advance(2_000)
+    await two.leave()
+    assert.equal(offsets().length, 1)
+    assert.equal(destination.bodies[0]!.requestContext['requestId'], 'request-1')
+    assert.equal(committed()!.offset, 3)
+    assert.equal(counts['OnFailureDestinationDeliveryErrorCount'], destination.refusals)
+  })
+})
+
+describe('records grow too old (reference 7.1)', () => {
+  test('before their first call, between younger ones, which are delivered', async () => {
+    const { own, clock, destination, offsets } = world({ maximumRecordAgeSeconds: 60 })
+    const now = clock.now()
+    const owner = own(() => ok)
+    await owner.fetch(3, offset => (offset === 1 ? now - 60_001 : now))
+    assert.deepEqual(offsets(), [[0, 2]])
+    assert.equal(destination.bodies[0]!.requestContext['condition'], 'RecordAgeExceeded')
+    assert.equal(destination.bodies[0]!.requestContext['approximateInvokeCount'], 1)
+    assert.equal('responseContext' in destination.bodies[0]!, false)
+    await owner.leave()
+  })
+
+  test('while they wait for their retry: not a call after the limit, nor a wait beyond it', async () => {
+    const { own, clock, destination, calls, committed } = world({
+      maximumRecordAgeSeconds: 60,
+      maximumRetryAttempts: 100
+    })
+    const now = clock.now()
+    const owner = own(() => boom)
+    await owner.fetch(1, () => now)
+    await clock.advance(60_000)
+    const before = calls.length
+    assert.equal(destination.bodies.length, 0)
+    await clock.advance(1)
+    assert.equal(destination.bodies.length, 1)
+    assert.equal(calls.length, before)
+    await owner.leave()
+    assert.equal(committed()!.offset, 1)
+  })
+})
+
+test('a record that no event can hold goes to the destination (reference 3.6)', async () => {
+  const { own, destination, offsets } = world({})
+  const owner = own(({ bytes }) => (bytes > 100 ? { kind: 'too-large', message: '413' } : ok))
+  await owner.fetch(2)
+  assert.deepEqual(offsets(), [[0, 1], [0], [1]])
+  assert.deepEqual(
+    destination.bodies.map(({ requestContext }) => requestContext['condition']),
+    ['MaximumPayloadSizeExceeded', 'MaximumPayloadSizeExceeded']
+  )
+  await owner.leave()
+})
