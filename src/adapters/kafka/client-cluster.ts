@@ -1,5 +1,8 @@
+import type { AddressGuard } from '../../core/net/address-guard.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { ClusterSecrets } from '../../ports/cluster-security.ts'
 import type { ClusterAddress } from '../../ports/consumer.ts'
+import type { Log } from '../../ports/log.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { Cluster } from './cluster.ts'
 
@@ -12,9 +15,19 @@ export interface ClientClusterOptions {
   readonly pool?: BufferPool
 }
 
+export interface ClientDeps {
+  readonly clock: Clock
+  readonly log: Log
+  /** With any security but plaintext. */
+  readonly secrets?: ClusterSecrets
+  /** Addresses not to connect to. Default: those of metadata services. */
+  readonly guard?: AddressGuard
+}
+
 /** The cluster as those see it who are in no group: producers, and readers of a topic. */
-export function openClientCluster(options: ClientClusterOptions, deps: { readonly clock: Clock }): Cluster {
+export function openClientCluster(options: ClientClusterOptions, deps: ClientDeps): Cluster {
   const { address, clientId, connectTimeoutMs, requestTimeoutMs, pool = new BufferPool(0) } = options
-  const { bootstrapServers } = address
-  return new Cluster({ bootstrapServers, clientId, connectTimeoutMs, requestTimeoutMs }, { clock: deps.clock, pool })
+  const { bootstrapServers, security } = address
+  const settings = { bootstrapServers, clientId, connectTimeoutMs, requestTimeoutMs }
+  return new Cluster(security === undefined ? settings : { ...settings, security }, { ...deps, pool })
 }

@@ -1,7 +1,6 @@
-import type { Clock } from '../../ports/clock.ts'
 import type { ClusterAddress } from '../../ports/consumer.ts'
-import type { Log } from '../../ports/log.ts'
 import { openClientCluster } from './client-cluster.ts'
+import type { ClientDeps } from './client-cluster.ts'
 import type { Cluster, TopicInfo } from './cluster.ts'
 import { Partitioner } from './partitioner.ts'
 import { produceApi } from './produce-api.ts'
@@ -32,11 +31,6 @@ export interface ProducerMessage {
 export interface ProducerOptions {
   readonly cluster: ClusterAddress
   readonly clientId: string
-}
-
-export interface ProducerDeps {
-  readonly clock: Clock
-  readonly log: Log
 }
 
 /**
@@ -79,7 +73,7 @@ const defaultTuning: ProducerTuning = {
 /** Opens no connection yet: the first `send` does. */
 export function openProducer(
   options: ProducerOptions,
-  deps: ProducerDeps,
+  deps: ClientDeps,
   tuning: Partial<ProducerTuning> = {}
 ): Producer {
   return new KafkaProducer(options, deps, { ...defaultTuning, ...tuning })
@@ -101,7 +95,7 @@ interface TopicState {
 type Attempt = Map<ProducerLane, { readonly batch: SealedBatch; readonly doubtedBefore: boolean }>
 
 class KafkaProducer implements Producer {
-  readonly #deps: ProducerDeps
+  readonly #deps: ClientDeps
   readonly #tuning: ProducerTuning
   readonly #cluster: Cluster
   readonly #book: TopicBook
@@ -115,7 +109,7 @@ class KafkaProducer implements Producer {
   #disarm: () => void = () => undefined
   #closed: Promise<void> | undefined
 
-  constructor(options: ProducerOptions, deps: ProducerDeps, tuning: ProducerTuning) {
+  constructor(options: ProducerOptions, deps: ClientDeps, tuning: ProducerTuning) {
     const { cluster: address, clientId } = options
     const { connectTimeoutMs, requestTimeoutMs } = tuning
     this.#deps = deps

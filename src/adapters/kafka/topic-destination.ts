@@ -1,7 +1,6 @@
-import type { Clock } from '../../ports/clock.ts'
 import type { ClusterAddress } from '../../ports/consumer.ts'
 import type { Destination } from '../../ports/destination.ts'
-import type { Log } from '../../ports/log.ts'
+import type { ClientDeps } from './client-cluster.ts'
 import { openProducer } from './producer.ts'
 import type { ProducerTuning } from './producer.ts'
 
@@ -12,23 +11,18 @@ export interface TopicDestinationOptions {
   readonly clientId: string
 }
 
-export interface TopicDestinationDeps {
-  readonly clock: Clock
-  readonly log: Log
-}
-
 /**
  * A topic takes what a mapping gives up (AWS: Kafka topic as on-failure destination, `kafka://topic`): one message per record,
  * under the record's own key, without headers. Opens no connection before the first delivery. Rejects with ProduceFailure.
  */
 export function topicDestination(
   options: TopicDestinationOptions,
-  deps: TopicDestinationDeps,
+  deps: ClientDeps,
   tuning: Partial<ProducerTuning> = {}
 ): Destination {
   const { topic, cluster, clientId } = options
   const log = deps.log.child({ destination: `kafka://${topic}` })
-  const producer = openProducer({ cluster, clientId }, { clock: deps.clock, log }, tuning)
+  const producer = openProducer({ cluster, clientId }, { ...deps, log }, tuning)
   return {
     async deliver(messages, signal) {
       await producer.send(

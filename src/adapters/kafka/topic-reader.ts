@@ -1,9 +1,9 @@
 import type { Block } from '../../core/record.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ClusterAddress, ConsumerProblem } from '../../ports/consumer.ts'
-import type { Log } from '../../ports/log.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { openClientCluster } from './client-cluster.ts'
+import type { ClientDeps } from './client-cluster.ts'
 import type { Cluster, TopicInfo } from './cluster.ts'
 import { newestStarts } from './newest-records.ts'
 import type { OffsetRange, RecordTime } from './newest-records.ts'
@@ -29,11 +29,6 @@ export interface ReadTopicOptions {
   readonly signal: AbortSignal
   /** Told what keeps reading for a while, say a broker that is down; undefined: nothing any more. */
   readonly problem?: (problem: ConsumerProblem | undefined) => void
-}
-
-export interface ReadTopicDeps {
-  readonly clock: Clock
-  readonly log: Log
 }
 
 /** What nobody sets but tests: the defaults are made for production. */
@@ -67,7 +62,7 @@ type Reading = Pick<RangeReaderOptions, 'topic' | 'fetch' | 'metadataMaxAgeMs'>
  */
 export async function* readTopic(
   options: ReadTopicOptions,
-  deps: ReadTopicDeps,
+  deps: ClientDeps,
   tuning: Partial<ReadTopicTuning> = {}
 ): AsyncGenerator<Block, void> {
   const { connectTimeoutMs, requestTimeoutMs, ...times } = { ...defaultTuning, ...tuning }

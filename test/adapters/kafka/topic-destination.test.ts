@@ -6,20 +6,23 @@ import type { ProducerTuning } from '../../../src/adapters/kafka/producer.ts'
 import { topicDestination } from '../../../src/adapters/kafka/topic-destination.ts'
 import { EmbeddedBroker } from '../../../src/devbroker/broker.ts'
 import type { FailureMessage } from '../../../src/ports/destination.ts'
+import type { Log } from '../../../src/ports/log.ts'
 import { RecordingLog } from '../../support/recording-log.ts'
-import { byText, until } from './embedded-world.ts'
+import { destinationContract } from '../../contracts/destination.ts'
+import { byText } from './embedded-world.ts'
 import { values, written } from './writing-world.ts'
 
-async function setup(t: TestContext, tuning: Partial<ProducerTuning> = {}) {
+function openDestination(broker: EmbeddedBroker, log: Log, tuning: Partial<ProducerTuning> = {}) {
+  const options = { topic: 'failures', cluster: { bootstrapServers: [broker.bootstrap] }, clientId: 'test' }
+  return topicDestination(options, { clock: systemClock, log }, tuning)
+}
+
+async function setup(t: TestContext) {
   const broker = new EmbeddedBroker()
   await broker.start()
   broker.createTopic('failures', { partitions: 4 })
   const log = new RecordingLog()
-  const destination = topicDestination(
-    { topic: 'failures', cluster: { bootstrapServers: [broker.bootstrap] }, clientId: 'test' },
-    { clock: systemClock, log },
-    tuning
-  )
+  const destination = openDestination(broker, log)
   t.after(async () => {
     await destination.close()
     await broker.stop()
@@ -64,24 +67,6 @@ suite('reference 8.4: a topic as on-failure destination', () => {
     assert.deepEqual(log.lines, [])
   })
 
-  test('keeps deliveries apart that are under way together', async t => {
-    const { destination, inTopic } = await setup(t)
-    await Promise.all(Array.from({ length: 50 }, (_, index) => destination.deliver([message(`${index}`)], never)))
-    assert.equal((await inTopic()).length, 50)
-  })
-})
-
-suite('reference 8.6: a topic that cannot take a delivery', () => {
-  test('an outage rejects, and once healed the same messages are delivered', async t => {
-    const { broker, destination, inTopic } = await setup(t, { deliveryTimeoutMs: 200 })
-    const messages = [message('a', 'k'), message('b', 'k')]
-    await broker.stop()
-    await assert.rejects(destination.deliver(messages, never), /Topic failures on .* ECONNREFUSED/)
-    await broker.start()
-    await destination.deliver(messages, never)
-    assert.deepEqual(values(await inTopic()), ['{"body":"a"}', '{"body":"b"}'])
-  })
-
   test('a topic that does not exist rejects with its name', async t => {
     const { broker, log } = await setup(t)
     const cluster = { bootstrapServers: [broker.bootstrap] }
@@ -89,22 +74,25 @@ suite('reference 8.6: a topic that cannot take a delivery', () => {
     t.after(() => other.close())
     await assert.rejects(other.deliver([message('a')], never), /Topic gone does not exist on .*: create it/)
   })
+})
 
-  test('the signal ends the wait with its reason', async t => {
-    const { broker, destination, log } = await setup(t)
-    await broker.stop()
-    const abort = new AbortController()
-    const delivered = destination.deliver([message('a')], abort.signal)
-    await until(() => log.lines.length > 0, 'the outage was met')
-    abort.abort(new Error('revoked'))
-    await assert.rejects(delivered, /revoked/)
-  })
-
-  test('closing rejects what is under way', async t => {
-    const { broker, destination } = await setup(t)
-    broker.answerNext('Produce', { delayMs: 60_000 })
-    const delivered = assert.rejects(destination.deliver([message('a')], never), /the producer was closed/)
-    await destination.close()
-    await delivered
+suite('reference 8.6: what every destination promises', () => {
+  destinationContract('topic', async () => {
+    const broker = new EmbeddedBroker()
+    await broker.start()
+    broker.createTopic('failures', { partitions: 4 })
+    const destination = openDestination(broker, new RecordingLog(), { deliveryTimeoutMs: 1500 })
+    return {
+      destination,
+      name: 'failures',
+      received: async () =>
+        (await written([broker.bootstrap], 'failures')).map(({ value }) => JSON.parse(value!) as unknown),
+      breakDown: () => broker.stop(),
+      heal: () => broker.start(),
+      async [Symbol.asyncDispose]() {
+        await destination.close()
+        await broker.stop()
+      }
+    }
   })
 })
