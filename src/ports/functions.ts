@@ -66,7 +66,7 @@ export interface FunctionEntry {
   readonly target: FunctionTarget
   /**
    * Asks where the function lives what it is. Absent: nobody knows more than this entry. Rejects with
-   * `MILL_FUNCTION_NOT_FOUND` when there is none, with `MILL_FUNCTION_LOOKUP` when nobody could be asked.
+   * `MILL_FUNCTION_NOT_FOUND` when there is none, with `MILL_AWS_…` when nobody could be asked.
    */
   readonly inspect?: (qualifier: string | undefined) => Promise<FunctionFacts>
 }

@@ -50,6 +50,9 @@ test('works with no file at all', async () => {
     credentials: [],
     functions: {},
     clusters: {},
+    secrets: {},
+    mskBrokers: 'vpc',
+    allowSaslPlaintext: false,
     groupProtocol: 'auto',
     groupInstanceId: '',
     logLevel: 'info',
@@ -85,11 +88,15 @@ clusters:
   "arn:aws:kafka:us-east-1:000000000000:cluster/local/11111111-1111-1111-1111-111111111111-1":
     plaintext: [ "127.0.0.1:9092", "[::1]:9093" ]
     tls: []
-    saslScram: []
-    saslIam: []
-secrets: {}
+    saslScram: [ "b-1.example.com:9096" ]
+    rootCa: certs/ca.pem
+secrets:
+  "arn:aws:secretsmanager:us-east-1:000000000000:secret:AmazonMSK_demo-AbCdEf": { file: ./scram.json }
+  "arn:aws:secretsmanager:us-east-1:000000000000:secret:client": { environment: CLIENT_CERTIFICATE }
+mskBrokers: public
+allowSaslPlaintext: true
 `)
-  const { functions, clusters, ...rest } = config
+  const { functions, clusters, secrets, ...rest } = config
   assert.deepEqual(rest, {
     listen: { host: '0.0.0.0', port: 8080 },
     adminListen: { host: '::1', port: 0 },
@@ -104,6 +111,8 @@ secrets: {}
       { accessKeyId: 'millrace', secretAccessKey: 's3cret', access: 'write' },
       { accessKeyId: 'watcher', secretAccessKey: 'other', access: 'read' }
     ],
+    mskBrokers: 'public',
+    allowSaslPlaintext: true,
     groupProtocol: 'classic',
     groupInstanceId: 'node-1',
     logLevel: 'debug',
@@ -128,7 +137,19 @@ secrets: {}
   })
   assert.deepEqual(structuredClone(clusters), {
     'arn:aws:kafka:us-east-1:000000000000:cluster/local/11111111-1111-1111-1111-111111111111-1': {
-      plaintext: ['127.0.0.1:9092', '[::1]:9093']
+      plaintext: ['127.0.0.1:9092', '[::1]:9093'],
+      saslScram: ['b-1.example.com:9096'],
+      rootCa: join(cwd, 'certs/ca.pem')
+    }
+  })
+  assert.deepEqual(structuredClone(secrets), {
+    'arn:aws:secretsmanager:us-east-1:000000000000:secret:AmazonMSK_demo-AbCdEf': {
+      kind: 'file',
+      path: join(cwd, 'scram.json')
+    },
+    'arn:aws:secretsmanager:us-east-1:000000000000:secret:client': {
+      kind: 'environment',
+      variable: 'CLIENT_CERTIFICATE'
     }
   })
 })
@@ -232,7 +253,7 @@ test('an unknown key is refused by name, with the nearest that is known', async 
   await unknown('strict_aws: true', 'Unknown key strict_aws in millrace.yaml. Did you mean strictAws?')
   await unknown(
     'functions: { orders: { http: "http://localhost", timeout: 4 } }',
-    'Unknown key functions.orders.timeout in millrace.yaml. Known keys: http, timeoutSeconds, headers.'
+    'Unknown key functions.orders.timeout in millrace.yaml. Known keys: http, timeoutSeconds, headers, caFile, certFile, keyFile, http2, compress, concurrency.'
   )
   await unknown(
     'functions: { orders: { htpp: "http://localhost" } }',
@@ -244,7 +265,7 @@ test('an unknown key is refused by name, with the nearest that is known', async 
   )
   await unknown(
     'clusters: { "arn:aws:kafka:us-east-1:000000000000:cluster/a/b-1": { plain: [] } }',
-    'Unknown key clusters.arn:aws:kafka:us-east-1:000000000000:cluster/a/b-1.plain in millrace.yaml. Known keys: plaintext, tls, saslScram, saslIam.'
+    'Unknown key clusters.arn:aws:kafka:us-east-1:000000000000:cluster/a/b-1.plain in millrace.yaml. Known keys: plaintext, tls, saslScram, saslIam, rootCa.'
   )
 })
 
@@ -312,15 +333,15 @@ test('a function that cannot be used is named', async () => {
   )
   await value(
     'functions: { orders: "http://localhost" }',
-    'functions.orders must be a function with either http or handler, got "http://localhost" (from millrace.yaml, line 1).'
+    'functions.orders must be a function with one of http, handler and lambda, got "http://localhost" (from millrace.yaml, line 1).'
   )
   await value(
     'functions:\n  orders: { timeoutSeconds: 3 }',
-    'functions.orders must be a function with either http or handler, got neither (from millrace.yaml, line 2).'
+    'functions.orders must be a function with one of http, handler and lambda, got none of them (from millrace.yaml, line 2).'
   )
   await value(
     'functions: { orders: { http: "http://localhost", handler: a.b } }',
-    'functions.orders must be a function with either http or handler, got both (from millrace.yaml, line 1).'
+    'functions.orders must be a function with one of http, handler and lambda, got http and handler (from millrace.yaml, line 1).'
   )
   await value(
     'functions: { "or ders": { http: "http://localhost" } }',
@@ -377,30 +398,33 @@ test('credentials and clusters that cannot be used are named, and no secret is s
   )
   await value(
     `clusters: { "${arn}": { plaintext: [] } }`,
-    `clusters.${arn}.plaintext must be a list of at least one HOST:PORT, got none (from millrace.yaml, line 1).`
+    `clusters.${arn} must be a list of at least one HOST:PORT under plaintext, tls, saslScram, saslIam, got none (from millrace.yaml, line 1).`
+  )
+  await value(
+    'secrets: { mine: { file: b } }',
+    'The key of a secret must be the ARN of a secret such as arn:aws:secretsmanager:us-east-1:000000000000:secret:NAME, got "mine" (from millrace.yaml, line 1).'
+  )
+  const secret = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:s'
+  const where = `secrets.${secret} must be where the secret is: either file or environment, got`
+  await value(`secrets: { "${secret}": {} }`, `${where} neither (from millrace.yaml, line 1).`)
+  await value(`secrets: { "${secret}": { file: a, environment: B } }`, `${where} both (from millrace.yaml, line 1).`)
+  await value(`secrets: { "${secret}": hidden }`, `${where} a text (from millrace.yaml, line 1).`)
+  await value(
+    `secrets: { "${secret}": { environment: "not a name" } }`,
+    `secrets.${secret}.environment must be the name of an environment variable, got "not a name" (from millrace.yaml, line 1).`
   )
 })
 
 test('what is not built yet is refused by name, not ignored', async () => {
   const later = (yaml: string, message: string) => refuses(yaml, 'MILL_CONFIG_NOT_BUILT', message)
-  const arn = 'arn:aws:kafka:us-east-1:000000000000:cluster/a/b-1'
   await later(
     'store: postgres://me:hidden@host/db',
     'store: postgres is not built yet: use sqlite (from millrace.yaml, line 1).'
   )
   await later(
     'functions: { parse: { command: [ ./bootstrap ] } }',
-    'functions.parse.command is not built yet: use http for an HTTP endpoint or handler for a Node function (from millrace.yaml, line 1).'
+    'functions.parse.command is not built yet: use http for an HTTP endpoint, handler for a Node function or lambda for AWS Lambda (from millrace.yaml, line 1).'
   )
-  await later(
-    'functions: { real: { lambda: "arn:aws:lambda:eu-west-1:123456789012:function:real", endpoint: "http://127.0.0.1:1" } }',
-    'functions.real.lambda is not built yet: use http for an HTTP endpoint or handler for a Node function (from millrace.yaml, line 1).'
-  )
-  await later(
-    `clusters: { "${arn}": { plaintext: [ "a:1" ], saslIam: [ "a:2" ] } }`,
-    `clusters.${arn}.saslIam is not built yet: use plaintext, and leave it empty (from millrace.yaml, line 1).`
-  )
-  await later('secrets: { a: { file: b } }', 'secrets is not built yet: leave it empty (from millrace.yaml, line 1).')
 })
 
 test('a misspelt variable is warned of, somebody else’s is not', async () => {

@@ -21,15 +21,19 @@ export function aFunction(name: string, timeoutSeconds = 30): FunctionEntry {
 }
 
 export function aCatalog(...entries: FunctionEntry[]): FunctionCatalog {
-  return { find: name => entries.find(entry => entry.name === name), list: () => entries }
+  return {
+    find: (name, arn) => entries.find(entry => entry.name === name && (arn === undefined || entry.arn === arn)),
+    list: () => entries
+  }
 }
 
 const clusters: ClusterDirectory = {
-  async address(source) {
+  async address({ source }) {
     if (source.kind === 'self-managed') return { bootstrapServers: source.bootstrapServers }
     if (source.arn === mskArn) return { bootstrapServers: ['127.0.0.1:9092'] }
-    throw new MillraceError('MILL_CLUSTER_UNKNOWN', [source.arn])
-  }
+    throw new MillraceError('MILL_CLUSTER_UNKNOWN', [source.arn, 'MSK does not know it'])
+  },
+  gone: () => undefined
 }
 
 /** The real time, for signatures are made with it. */

@@ -72,6 +72,18 @@ export const options = {
     flag: { name: '--workers', value: 'N' },
     doc: 'Threads that move records; auto: as many as cores.'
   },
+  mskBrokers: {
+    type: { kind: 'choice', values: ['vpc', 'public', 'ipv6'] },
+    default: 'vpc',
+    env: ['MILLRACE_MSK_BROKERS'],
+    doc: 'Which brokers of an MSK cluster are used; those of VPC connections are used for VPC connections in any case.'
+  },
+  allowSaslPlaintext: {
+    type: { kind: 'boolean' },
+    default: false,
+    env: ['MILLRACE_ALLOW_SASL_PLAINTEXT'],
+    doc: 'Let mappings with the tag millrace:sasl-plaintext send names and passwords without TLS.'
+  },
   groupProtocol: {
     type: { kind: 'choice', values: groupProtocolChoices },
     default: 'auto',
@@ -87,6 +99,12 @@ export const options = {
     default: 'none',
     env: ['MILLRACE_GROUP_INSTANCE_ID'],
     doc: 'A name that no other node has: a restart of this node within the session then rebalances nothing.'
+  },
+  unknownFunctions: {
+    type: { kind: 'choice', values: ['auto', 'lambda', 'refuse'] },
+    default: 'auto',
+    env: ['MILLRACE_UNKNOWN_FUNCTIONS'],
+    doc: 'What becomes of function names that are not under functions. lambda: they are called at AWS Lambda; auto: so where the environment or the files of the AWS CLI have credentials; a machine whose role alone has them needs lambda.'
   },
   logLevel: {
     type: { kind: 'choice', values: logLevels },

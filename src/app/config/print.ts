@@ -29,6 +29,7 @@ function optionRows({ config, given }: LoadedConfig): Row[] {
     adminListen: addressText(config.adminListen),
     store: config.store.kind,
     groupInstanceId: config.groupInstanceId || 'none',
+    unknownFunctions: config.unknownFunctions ?? 'refuse',
     graceSeconds: config.graceMs / 1000
   }
   return optionKeys.map(key => {
@@ -60,6 +61,13 @@ function sectionRows({ config, file, fromEnvironment }: LoadedConfig): Row[] {
       key: 'clusters',
       value: mapValues(config.clusters, cluster => cluster),
       from: from(Object.keys(config.clusters).length)
+    },
+    {
+      key: 'secrets',
+      value: mapValues(config.secrets, secret =>
+        secret.kind === 'file' ? { file: secret.path } : { environment: secret.variable }
+      ),
+      from: from(Object.keys(config.secrets).length)
     }
   ]
 }
@@ -68,7 +76,24 @@ function sectionRows({ config, file, fromEnvironment }: LoadedConfig): Row[] {
 function maskFunction(fn: Config['functions'][string]): Readonly<Record<string, unknown>> {
   switch (fn.kind) {
     case 'http':
-      return { http: maskUrl(fn.url), timeoutSeconds: fn.timeoutSeconds, headers: mapValues(fn.headers, () => masked) }
+      return {
+        http: maskUrl(fn.url),
+        timeoutSeconds: fn.timeoutSeconds,
+        headers: mapValues(fn.headers, () => masked),
+        ...fn.tls,
+        http2: fn.http2 ?? false,
+        compress: fn.compress ?? 'none',
+        ...(fn.concurrency === undefined ? {} : { concurrency: fn.concurrency })
+      }
+    case 'lambda':
+      return {
+        lambda: fn.lambda,
+        ...(fn.endpoint === undefined ? {} : { endpoint: maskUrl(fn.endpoint) }),
+        timeoutSeconds: fn.timeoutSeconds,
+        ...fn.role,
+        signed: fn.signed,
+        ...(fn.concurrency === undefined ? {} : { concurrency: fn.concurrency })
+      }
     case 'handler':
       return {
         handler: fn.handler,

@@ -22,10 +22,8 @@ export function functionOf(call: Call, functions: FunctionCatalog, home: Home): 
     throw new MillraceError('MILL_PARAMETER_INVALID', [
       'The derived qualifier from the function name does not match the specified qualifier.'
     ])
-  const entry = functions.find(reference.name)
-  const elsewhere = reference.isLocated && entry?.arn !== reference.arn
-  if (entry === undefined || elsewhere)
-    throw new MillraceError('MILL_FUNCTION_UNKNOWN', [withQualifier(reference.arn, qualifier)])
+  const entry = functions.find(reference.name, reference.isLocated ? reference.arn : undefined)
+  if (entry === undefined) throw new MillraceError('MILL_FUNCTION_UNKNOWN', [withQualifier(reference.arn, qualifier)])
   return { entry, ...(qualifier === undefined ? {} : { qualifier }) }
 }
 
@@ -39,7 +37,11 @@ export function functionRoutes(functions: FunctionCatalog, home: Home): Route[] 
       access: 'read',
       handle: async call => {
         const { entry, qualifier } = functionOf(call, functions, home)
-        const description: FunctionDescription = { Configuration: describe(entry, qualifier), Code: {}, Tags: {} }
+        const description: FunctionDescription = {
+          Configuration: await inspected(entry, qualifier),
+          Code: {},
+          Tags: {}
+        }
         return json(200, description)
       }
     },
@@ -50,7 +52,7 @@ export function functionRoutes(functions: FunctionCatalog, home: Home): Route[] 
       access: 'read',
       handle: async call => {
         const { entry, qualifier } = functionOf(call, functions, home)
-        return json(200, describe(entry, qualifier))
+        return json(200, await inspected(entry, qualifier))
       }
     },
     {
@@ -78,6 +80,31 @@ function list(entries: readonly FunctionEntry[], limit = longestPage, marker?: s
   }
 }
 
+/** As the function's host describes it. Throws `MILL_FUNCTION_UNKNOWN` when it has none of that name. */
+async function inspected(entry: FunctionEntry, qualifier: string | undefined): Promise<FunctionConfiguration> {
+  const described = describe(entry, qualifier)
+  if (entry.inspect === undefined) return described
+  try {
+    const { timeoutSeconds, memoryMiB, version } = await entry.inspect(qualifier)
+    return {
+      ...described,
+      Timeout: timeoutSeconds ?? described.Timeout,
+      MemorySize: memoryMiB ?? described.MemorySize,
+      Version: version ?? described.Version
+    }
+  } catch (error) {
+    if (error instanceof MillraceError && error.code === 'MILL_FUNCTION_NOT_FOUND')
+      throw new MillraceError('MILL_FUNCTION_UNKNOWN', [withQualifier(entry.arn, qualifier)])
+    throw error
+  }
+}
+
+const descriptions = {
+  http: 'HTTP endpoint',
+  handler: 'Local Node handler',
+  lambda: 'AWS Lambda'
+} as const satisfies Record<FunctionEntry['kind'], string>
+
 function describe(entry: FunctionEntry, qualifier: string | undefined): FunctionConfiguration {
   if (qualifier !== undefined && !/^(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9$_-]{1,128})$/.test(qualifier))
     throw brokenConstraint(
@@ -88,7 +115,7 @@ function describe(entry: FunctionEntry, qualifier: string | undefined): Function
   return {
     FunctionName: entry.name,
     FunctionArn: withQualifier(entry.arn, qualifier),
-    Description: entry.kind === 'http' ? 'HTTP endpoint' : 'Local Node handler',
+    Description: descriptions[entry.kind],
     Timeout: entry.timeoutSeconds,
     MemorySize: 128,
     Version: qualifier !== undefined && /^\d+$/.test(qualifier) ? qualifier : '$LATEST',

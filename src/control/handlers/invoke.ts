@@ -81,7 +81,7 @@ function toReply(reply: InvokeReply, name: string, qualifier: string | undefined
         body: { bytes: reply.payload }
       }
     case 'function-error':
-      return functionError(reply.payload, qualifier, logHeader(reply))
+      return functionError(reply.payload, reply.executedVersion ?? qualifier, logHeader(reply), reply.functionError)
     case 'timed-out': {
       // To the caller a time-out is an error of the function, as AWS words it.
       const errorMessage = `Task timed out after ${(reply.afterMs / 1000).toFixed(2)} seconds`
@@ -103,11 +103,12 @@ function toReply(reply: InvokeReply, name: string, qualifier: string | undefined
 
 const functionError = (
   payload: Uint8Array,
-  qualifier: string | undefined,
-  log: Readonly<Record<string, string>> = {}
+  version: string | undefined,
+  log: Readonly<Record<string, string>> = {},
+  kind = 'Unhandled'
 ): Reply => ({
   status: 200,
-  headers: { 'x-amz-function-error': 'Unhandled', 'x-amz-executed-version': qualifier ?? '$LATEST', ...log },
+  headers: { 'x-amz-function-error': kind, 'x-amz-executed-version': version ?? '$LATEST', ...log },
   body: { bytes: payload }
 })
 

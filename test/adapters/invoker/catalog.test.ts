@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ConfiguredFunctions, type HttpFunction } from '../../../src/adapters/invoker/catalog.ts'
+import {
+  ConfiguredFunctions,
+  type ConfiguredFunctionsOptions,
+  type HttpFunction,
+  type LambdaFunction
+} from '../../../src/adapters/invoker/catalog.ts'
 import type { HttpTarget } from '../../../src/ports/functions.ts'
 
 const orders: HttpFunction = {
@@ -10,7 +15,7 @@ const orders: HttpFunction = {
   headers: { a: 'b' }
 }
 
-function setup(functions: ConstructorParameters<typeof ConfiguredFunctions>[0]['functions']) {
+function setup(functions: ConfiguredFunctionsOptions['functions'], options: Partial<ConfiguredFunctionsOptions> = {}) {
   const asked: string[] = []
   const host = {
     target(name: string): HttpTarget {
@@ -20,7 +25,13 @@ function setup(functions: ConstructorParameters<typeof ConfiguredFunctions>[0]['
   }
   return {
     asked,
-    catalog: new ConfiguredFunctions({ functions, host, region: 'eu-west-1', accountId: '123456789012' })
+    catalog: new ConfiguredFunctions({
+      functions,
+      host,
+      region: 'eu-west-1',
+      accountId: '123456789012',
+      ...options
+    })
   }
 }
 
@@ -76,5 +87,85 @@ for (const [title, fn, message] of [
         return true
       }
     )
+  })
+}
+
+const elsewhere = 'arn:aws:lambda:us-east-2:210987654321:function:orders-prod'
+const real: LambdaFunction = { kind: 'lambda', lambda: `${elsewhere}:live`, timeoutSeconds: 60, signed: true }
+
+test('a function at AWS Lambda is called in its own region, by its ARN, with a minute more than its time', () => {
+  const { catalog } = setup({ real })
+  const entry = catalog.find('real')
+  assert.deepEqual([entry?.arn, entry?.kind, entry?.inspect], [elsewhere, 'lambda', undefined])
+  assert.deepEqual(entry?.target, {
+    kind: 'lambda',
+    functionName: elsewhere,
+    qualifier: 'live',
+    region: 'us-east-2',
+    endpoint: 'https://lambda.us-east-2.amazonaws.com',
+    timeoutMs: 120_000,
+    signed: true
+  })
+})
+
+test('it is found by its own ARN and by that of its name here, and by no other', () => {
+  const { catalog } = setup({ real, orders })
+  const here = (name: string) => `arn:aws:lambda:eu-west-1:123456789012:function:${name}`
+  assert.equal(catalog.find('orders-prod', elsewhere)?.name, 'real')
+  assert.equal(catalog.find('real', here('real'))?.name, 'real')
+  assert.equal(catalog.find('orders', here('orders'))?.name, 'orders')
+  assert.equal(catalog.find('orders', here('orders').replace('eu-', 'us-')), undefined)
+  assert.equal(catalog.find('orders-prod'), undefined)
+})
+
+test('a bare name is that of a function in the region of the configuration', () => {
+  const { catalog } = setup({ real: { ...real, lambda: 'function', endpoint: 'http://127.0.0.1:9000', signed: false } })
+  const { arn, target } = catalog.find('real') ?? {}
+  assert.equal(arn, 'arn:aws:lambda:eu-west-1:123456789012:function:real')
+  assert.ok(target?.kind === 'lambda')
+  assert.deepEqual(
+    [target.functionName, target.region, target.endpoint],
+    ['function', 'eu-west-1', 'http://127.0.0.1:9000']
+  )
+})
+
+test('where that is wanted every other name is a function at AWS Lambda', () => {
+  const { catalog } = setup({ orders }, { othersAtLambda: true, lambdaEndpoint: 'http://127.0.0.1:4566' })
+  const target = (name: string, arn?: string) => {
+    const found = catalog.find(name, arn)?.target
+    return found?.kind === 'lambda' ? [found.functionName, found.region, found.endpoint] : found?.kind
+  }
+  assert.deepEqual(target('shop'), ['shop', 'eu-west-1', 'http://127.0.0.1:4566'])
+  assert.deepEqual(target('shop', elsewhere), [elsewhere, 'us-east-2', 'http://127.0.0.1:4566'])
+  assert.equal(target('orders'), 'http')
+  assert.equal(target('orders', 'arn:aws:lambda:eu-west-1:000000000000:function:orders'), undefined)
+  assert.deepEqual(
+    catalog.list().map(({ name }) => name),
+    ['orders']
+  )
+})
+
+test('AWS is asked about the qualifier of the mapping, else about that of the configuration', async () => {
+  const asked: unknown[] = []
+  const inspect: ConfiguredFunctionsOptions['inspect'] = async ({ functionName }, qualifier) => {
+    asked.push([functionName, qualifier])
+    return { timeoutSeconds: 3 }
+  }
+  const { catalog } = setup({ real }, { inspect })
+  assert.deepEqual(await catalog.find('real')?.inspect?.(undefined), { timeoutSeconds: 3 })
+  await catalog.find('real')?.inspect?.('7')
+  assert.deepEqual(asked, [
+    [elsewhere, 'live'],
+    [elsewhere, '7']
+  ])
+})
+
+for (const [region, endpoint] of [
+  ['cn-north-1', 'https://lambda.cn-north-1.amazonaws.com.cn'],
+  ['us-gov-west-1', 'https://lambda.us-gov-west-1.amazonaws.com']
+] as const) {
+  test(`AWS Lambda of ${region} is at ${endpoint}`, () => {
+    const target = setup({}, { othersAtLambda: true, region }).catalog.find('shop')?.target
+    assert.equal(target?.kind === 'lambda' && target.endpoint, endpoint)
   })
 }
