@@ -58,7 +58,7 @@ const operations = (): ControlServer['operations'] =>
     // Nothing is asked of it.
     store: {} as MappingStore,
     functions: { find: () => undefined, list: () => [] },
-    clusters: { address: async () => ({ bootstrapServers: [] }) },
+    clusters: { address: async () => ({ bootstrapServers: [] }), gone: () => undefined },
     authenticator: anyCredentials(),
     strictAws: false,
     region: 'us-east-1',

@@ -3,6 +3,7 @@ import {
   credentialFields,
   credentialVariables,
   functionFields,
+  secretFields,
   type Field,
   type Fields
 } from '../../src/app/config/fields.ts'
@@ -30,7 +31,10 @@ export function configurationPage(): string {
     ...Object.entries(functionFields).flatMap(([kind, fields]) => [`### ${code(kind)}`, fieldTable(fields)]),
     '## `clusters`',
     'MSK ARNs with their brokers, for mappings that name an `EventSourceArn`.',
-    fieldTable(clusterFields)
+    fieldTable(clusterFields),
+    '## `secrets`',
+    'ARNs of secrets with where they are, for those without AWS Secrets Manager: one of the two for each.',
+    fieldTable(secretFields)
   ].join('\n\n')
 }
 

@@ -13,7 +13,7 @@ import { ignoredMembers } from '../core/mapping/unknown-members.ts'
 import { applyUpdate, parseUpdate, readUpdate } from '../core/mapping/update.ts'
 import type { FunctionIdentity } from '../core/mapping/update.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { ClusterDirectory } from '../ports/clusters.ts'
+import type { ClusterDirectory, SourceWish } from '../ports/clusters.ts'
 import type { FunctionCatalog } from '../ports/functions.ts'
 import type { Log } from '../ports/log.ts'
 import type { HistoryPage, MappingChange, MappingPage, MappingStore } from '../ports/mapping-store.ts'
@@ -51,11 +51,11 @@ export class MappingService {
   }
 
   async create(body: unknown, caller: Principal): Promise<Mapping> {
-    const { clusters, clock, newUuid, store } = this.#options
+    const { clock, newUuid, store } = this.#options
     this.#tellIgnored('create', body)
     const { functionName, ...rest } = parseCreate(body, this.#options, clock.now())
-    const identity = this.#functionOf(functionName)
-    if (rest.source.kind === 'msk') await clusters.address(rest.source)
+    const identity = await this.#functionOf(functionName)
+    await this.#checkSource(rest)
     const uuid = newUuid()
     const spec: MappingSpec = { ...rest, ...identity, consumerGroupId: rest.consumerGroupId ?? uuid }
     const mapping: Mapping = {
@@ -97,12 +97,17 @@ export class MappingService {
     this.#tellIgnored('update', body)
     const members = readUpdate(body)
     const author = this.#author(caller, 'UpdateEventSourceMapping20150331')
-    return this.#change(uuid, 'update', author, before => {
+    // What is checked may wait for AWS, and a wish for the source is rare: asked before the race for the next version.
+    if (members.SourceAccessConfigurations !== undefined) {
+      const { spec } = await this.get(uuid)
+      await this.#checkSource({ ...spec, ...parseUpdate(members, spec, this.#options).changes })
+    }
+    return this.#change(uuid, 'update', author, async before => {
       const { functionName, changes } = parseUpdate(members, before.spec, this.#options)
       const spec = applyUpdate(
         before.spec,
         changes,
-        functionName === undefined ? undefined : this.#functionOf(functionName)
+        functionName === undefined ? undefined : await this.#functionOf(functionName)
       )
       return {
         // Nothing different, nothing to restart: the fleet settles the state and leaves the poller alone.
@@ -130,6 +135,9 @@ export class MappingService {
 
   async tag(uuid: string, added: Tags, caller: Principal): Promise<void> {
     const author = this.#author(caller, 'TagResource20170331v2')
+    const { spec } = await this.get(uuid)
+    const tags = addTags(spec.tags, added)
+    if (changesExtensions(spec.tags, tags)) await this.#checkSource({ ...spec, tags })
     await this.#compareAndSet(uuid, 'tag', author, before => retagged(before, addTags(before.spec.tags, added)))
   }
 
@@ -145,6 +153,19 @@ export class MappingService {
     const page = await store.history(uuid, Math.min(maxItems, longestHistoryPage), marker)
     if (page.entries.length === 0 && marker === undefined) await this.get(uuid)
     return page
+  }
+
+  /** Refuses a source that cannot be reached as it is asked for. One that cannot be asked at the moment is accepted: that may pass. */
+  async #checkSource(wish: SourceWish): Promise<void> {
+    try {
+      await this.#options.clusters.address(wish)
+    } catch (error) {
+      if (!(error instanceof MillraceError) || error.status !== 503) throw error
+      this.#options.log.warn(
+        { error: error.message },
+        'a mapping is accepted whose cluster cannot be asked at the moment'
+      )
+    }
   }
 
   /** AWS ignores what it does not know without a word; a misspelt member is easier to find in a log. */
@@ -169,7 +190,7 @@ export class MappingService {
     uuid: string,
     verb: string,
     author: Author,
-    decide: (before: Mapping) => MappingChange
+    decide: (before: Mapping) => MappingChange | Promise<MappingChange>
   ): Promise<Mapping> {
     return this.#compareAndSet(uuid, verb, author, before => {
       // A change in the middle of another is simply the newer wish, unless AWS's refusal is wanted; but what is being
@@ -185,30 +206,30 @@ export class MappingService {
     uuid: string,
     verb: string,
     author: Author,
-    decide: (before: Mapping) => MappingChange
+    decide: (before: Mapping) => MappingChange | Promise<MappingChange>
   ): Promise<Mapping> {
     for (let round = 0; round < mostRounds; round++) {
       const before = await this.get(uuid)
-      const after = await this.#options.store.update(uuid, before.version, decide(before), author)
+      const after = await this.#options.store.update(uuid, before.version, await decide(before), author)
       if (after !== undefined) return after
     }
     throw new MillraceError('MILL_MAPPING_IN_USE', [verb])
   }
 
-  #functionOf(written: string): FunctionIdentity {
+  async #functionOf(written: string): Promise<FunctionIdentity> {
     const { name, arn, isLocated, qualifier } = parseFunctionName(written, this.#options)
-    const entry = this.#options.functions.find(name)
-    // An ARN of another account or region is another function.
-    if (entry === undefined || (isLocated && entry.arn !== arn)) throw new MillraceError('MILL_FUNCTION_NOT_FOUND')
-    if (entry.timeoutSeconds > longestTimeoutSeconds)
-      throw new MillraceError('MILL_FUNCTION_TIMEOUT', [name, entry.timeoutSeconds, longestTimeoutSeconds])
+    const entry = this.#options.functions.find(name, isLocated ? arn : undefined)
+    if (entry === undefined) throw new MillraceError('MILL_FUNCTION_NOT_FOUND')
+    const timeoutSeconds = (await entry.inspect?.(qualifier))?.timeoutSeconds ?? entry.timeoutSeconds
+    if (timeoutSeconds > longestTimeoutSeconds)
+      throw new MillraceError('MILL_FUNCTION_TIMEOUT', [longestTimeoutSeconds, name, timeoutSeconds])
     const functionArn = withQualifier(entry.arn, qualifier)
     return { functionArn, functionName: name, ...(qualifier === undefined ? {} : { qualifier }) }
   }
 
   #arnOf(written: string): string {
     const { name, arn, isLocated, qualifier } = parseFunctionName(written, this.#options)
-    return withQualifier(isLocated ? arn : (this.#options.functions.find(name)?.arn ?? arn), qualifier)
+    return withQualifier(this.#options.functions.find(name, isLocated ? arn : undefined)?.arn ?? arn, qualifier)
   }
 }
 

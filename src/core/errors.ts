@@ -32,7 +32,29 @@ const registry = {
   MILL_CLUSTER_UNKNOWN: {
     status: 400,
     aws: 'InvalidParameterValueException',
-    message: 'Cluster %s is not in the configuration: add it under "clusters" with its brokers.'
+    message: 'Cluster %s is not in the configuration, and %s: add it under "clusters" with its brokers.'
+  },
+  MILL_CLUSTER_UNFIT: { status: 400, aws: 'InvalidParameterValueException', message: 'Cluster %s %s.' },
+  MILL_CLUSTER_BUSY: { status: 503, aws: 'ServiceException', message: 'Cluster %s %s.' },
+  MILL_AWS_DENIED: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: 'AWS does not let us ask for %s: please add the permission %s. AWS says: %s'
+  },
+  MILL_AWS_CREDENTIALS: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: 'There are no AWS credentials that can be used: %s'
+  },
+  MILL_AWS_UNREACHABLE: {
+    status: 503,
+    aws: 'ServiceException',
+    message: '%s cannot be asked for %s at the moment: %s'
+  },
+  MILL_ROLE_REFUSED: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: 'The role %s cannot be assumed: %s'
   },
   MILL_FILTER_INVALID: {
     status: 400,
@@ -82,7 +104,7 @@ const registry = {
   MILL_FUNCTION_TIMEOUT: {
     status: 400,
     aws: 'InvalidParameterValueException',
-    message: 'The timeout of function %s is %s s: a function of a Kafka event source may run for at most %s s.'
+    message: 'Function timeout must not exceed %s seconds for Kafka event source mappings: that of %s is %s s.'
   },
   MILL_FUNCTION_UNKNOWN: { status: 404, aws: 'ResourceNotFoundException', message: 'Function not found: %s' },
   MILL_TAG_TARGET_UNKNOWN: {
@@ -162,6 +184,23 @@ const registry = {
   },
   MILL_INTERNAL: { status: 500, aws: 'ServiceException', message: 'An internal error occurred. See the log entry %s.' },
 
+  MILL_SECRET_UNREADABLE: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: 'Secret %s cannot be read: %s'
+  },
+  MILL_SECRET_INVALID: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: 'Secret %s does not hold what it should: %s.'
+  },
+  MILL_CERTIFICATE_INVALID: { status: 400, aws: 'InvalidParameterValueException', message: 'Secret %s: %s.' },
+  MILL_TOKEN_REFUSED: {
+    status: 400,
+    aws: 'InvalidParameterValueException',
+    message: 'The token endpoint %s gave no token: %s'
+  },
+
   MILL_CONFIG_FILE_MISSING: { status: 0, aws: '', message: 'Configuration file %s does not exist.' },
   MILL_CONFIG_UNREADABLE: { status: 0, aws: '', message: 'Configuration file %s cannot be read: %s' },
   MILL_CONFIG_KEY_UNKNOWN: { status: 0, aws: '', message: 'Unknown key %s in %s%s' },
@@ -202,6 +241,8 @@ const registry = {
     aws: '',
     message: 'No answer from the API at %s (%s): is "millrace serve" running? --endpoint-url names another address.'
   },
+  MILL_TEMPLATE: { status: 0, aws: '', message: 'The template %s cannot be run as it is: %s' },
+  MILL_TEMPLATE_UNREADABLE: { status: 0, aws: '', message: 'The template %s cannot be read: %s' },
   MILL_WAIT_TIMEOUT: { status: 0, aws: '', message: 'The mapping %s is still %s after %s s.' }
 } as const satisfies Record<string, { readonly status: number; readonly aws: string; readonly message: string }>
 

@@ -23,9 +23,13 @@ export class MappingCounts {
   /** Prometheus' text format, one counter for each of AWS's metrics. */
   prometheus(): string {
     const lines: string[] = []
-    for (const [name, { counter, help }] of Object.entries(countNames) as [CountName, (typeof countNames)[CountName]][]) {
+    for (const [name, { counter, help }] of Object.entries(countNames) as [
+      CountName,
+      (typeof countNames)[CountName]
+    ][]) {
       lines.push(`# HELP ${counter} ${help} (AWS: ${name}).`, `# TYPE ${counter} counter`)
-      for (const [mapping, totals] of this.#byMapping) lines.push(`${counter}{mapping="${mapping}"} ${totals[name] ?? 0}`)
+      for (const [mapping, totals] of this.#byMapping)
+        lines.push(`${counter}{mapping="${mapping}"} ${totals[name] ?? 0}`)
     }
     return `${lines.join('\n')}\n`
   }

@@ -1,13 +1,21 @@
+import { type DestinationTarget, parseDestination } from '../core/destination/target.ts'
 import type { Author, fleetOperations } from '../core/mapping/history.ts'
 import { settledState, wanted } from '../core/mapping/lifecycle.ts'
-import { type Mapping, processedOk, userInitiated } from '../core/mapping/mapping.ts'
-import { describeProblem, problemPrefix, type ProcessingProblem } from '../core/mapping/processing-result.ts'
+import { type Mapping, type MappingSpec, processedOk, userInitiated } from '../core/mapping/mapping.ts'
+import {
+  describeProblem,
+  problemOfError,
+  problemPrefix,
+  type ProcessingProblem
+} from '../core/mapping/processing-result.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ClusterDirectory } from '../ports/clusters.ts'
 import type { FunctionCatalog } from '../ports/functions.ts'
 import type { Log } from '../ports/log.ts'
 import type { MappingChange, MappingStore } from '../ports/mapping-store.ts'
 import type { PollerAssignment, PollerHandle, PollerHost, PollerReport } from '../ports/poller-host.ts'
+import type { MappingCounts } from './mapping-counts.ts'
+import { BrokerWatch } from './broker-watch.ts'
 import { Restarts } from './restarts.ts'
 
 export interface RunnerWorld {
@@ -17,6 +25,7 @@ export interface RunnerWorld {
   readonly clusters: ClusterDirectory
   readonly clock: Clock
   readonly log: Log
+  readonly counts: MappingCounts
   /** Fetched and unfinished bytes a poller may hold. */
   readonly budgetBytes: () => number
   /** A poller may take this long to finish its calls in flight when its mapping changes. */
@@ -28,6 +37,7 @@ type FleetOperation = (typeof fleetOperations)[number]
 interface Running {
   readonly specVersion: number
   readonly handle: PollerHandle
+  readonly brokers: BrokerWatch
   /** It takes part in its group, or has said what keeps it from that. */
   up: boolean
   /** It has told a result of its own: what the store holds is no longer that of a poller before it. */
@@ -51,6 +61,8 @@ export class MappingRunner {
   #queue: Promise<void> = Promise.resolve()
   #looking = false
   #halted = false
+  /** Ends waits for others when this is halted. */
+  readonly #halting = Promise.withResolvers<undefined>()
 
   /** `onGone`: the mapping is no longer in the store, and nothing of it runs. */
   constructor(uuid: string, world: RunnerWorld, onGone: () => void) {
@@ -73,6 +85,7 @@ export class MappingRunner {
   /** Stops what runs; the mapping stays as it is in the store. */
   async halt(graceMs: number): Promise<void> {
     this.#halted = true
+    this.#halting.resolve(undefined)
     this.#cancelRestart?.()
     const stopping = this.#stop(graceMs)
     await this.#queue
@@ -117,6 +130,17 @@ export class MappingRunner {
       specVersion: mapping.specVersion,
       up: false,
       told: false,
+      brokers: new BrokerWatch({
+        clusters: this.#world.clusters,
+        clock: this.#world.clock,
+        wish: mapping.spec,
+        address: assignment.cluster,
+        onMoved: () => {
+          this.#log.warn({}, 'the cluster has other brokers now; another poller is started for them')
+          if (this.#running === running) this.#enqueue(() => this.#stop(this.#world.graceMs))
+          this.look()
+        }
+      }),
       handle: this.#world.host.open(assignment, report => {
         if (this.#running === running) this.#receive(running, report)
       })
@@ -128,14 +152,17 @@ export class MappingRunner {
   /** Undefined when the mapping cannot run as it is configured: that is written down, and looked at again later. */
   async #assignment(mapping: Mapping): Promise<PollerAssignment | undefined> {
     const { spec } = mapping
-    const entry = this.#world.functions.find(spec.functionName)
+    const { functions } = this.#world
+    // By name alone when the ARN is no longer anybody's: region and account are the configuration's to change.
+    const entry = functions.find(spec.functionName, withoutQualifier(spec)) ?? functions.find(spec.functionName)
     if (entry === undefined) {
       const message = `${spec.functionName} is not in the configuration: add it under "functions".`
       await this.#cannotRun(mapping, { kind: 'function-missing', message })
       return undefined
     }
     try {
-      const cluster = await this.#world.clusters.address(spec.source)
+      const cluster = await Promise.race([this.#world.clusters.address(spec), this.#halting.promise])
+      if (cluster === undefined) return undefined
       return {
         mapping: mapping.uuid,
         specVersion: mapping.specVersion,
@@ -143,10 +170,11 @@ export class MappingRunner {
         cluster,
         bootstrapServers: cluster.bootstrapServers.join(','),
         target: entry.target,
+        ...destinationOf(spec),
         budgetBytes: this.#world.budgetBytes()
       }
     } catch (error) {
-      await this.#cannotRun(mapping, { kind: 'cluster-missing', message: (error as Error).message })
+      await this.#cannotRun(mapping, problemOfError(error))
       return undefined
     }
   }
@@ -172,7 +200,11 @@ export class MappingRunner {
         return
       case 'result':
         running.told = true
+        running.brokers.told(report.text)
         this.#enqueue(() => this.#writeResult(report.text, report.reason ?? userInitiated))
+        return
+      case 'counts':
+        this.#world.counts.add(this.uuid, report.counts)
         return
       case 'failed':
         this.#log.error({ error: report.message }, 'poller failed; another is started')
@@ -222,6 +254,7 @@ export class MappingRunner {
   async #stop(graceMs: number): Promise<void> {
     const running = this.#running
     if (running === undefined) return
+    running.brokers.stop()
     await running.handle.stop(graceMs)
     if (this.#running === running) this.#running = undefined
     this.#log.info({}, 'poller stopped')
@@ -237,3 +270,12 @@ export class MappingRunner {
     })
   }
 }
+
+/** It was checked when it was written: what strictness refuses never came into the store. */
+function destinationOf({ destination, topic }: MappingSpec): { destination?: DestinationTarget } {
+  if (destination === undefined) return {}
+  return { destination: parseDestination(destination, { sourceTopic: topic, strictAws: false, provisioned: true }) }
+}
+
+const withoutQualifier = ({ functionArn, qualifier }: MappingSpec): string =>
+  qualifier === undefined ? functionArn : functionArn.slice(0, -qualifier.length - 1)

@@ -3,7 +3,7 @@ export interface SecretReference {
   /** As SourceAccessConfigurations name it. */
   readonly arn: string
   readonly from:
-    | { readonly kind: 'secrets-manager'; readonly region: string }
+    | ({ readonly kind: 'secrets-manager' } & AwsIdentity)
     | { readonly kind: 'file'; readonly path: string }
     | { readonly kind: 'environment'; readonly variable: string }
 }
@@ -65,7 +65,7 @@ export interface ClusterSecrets {
   clientCertificate(reference: SecretReference): Promise<ClientCertificate>
   /** PEM. */
   serverRootCa(reference: SecretReference): Promise<string>
-  /** Never from a cache: a token for each authentication. */
+  /** Of the OpenID token endpoint. Never from a cache: a token for each authentication. */
   token(security: ClusterSecurity): Promise<BearerToken>
   awsKeys(identity: AwsIdentity): Promise<AwsKeys>
   /** The broker refused what this secret holds: it is read anew the next time. */

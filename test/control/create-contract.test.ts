@@ -213,9 +213,17 @@ creates('1.2 failures and filters', [
   }
 ])
 
+const secret = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:x'
 const access = (...types: string[]): Members => ({
-  SourceAccessConfigurations: types.map(Type => ({ Type, URI: 'x' }))
+  SourceAccessConfigurations: types.map(Type => ({ Type, URI: secret }))
 })
+const authentication = [
+  'BASIC_AUTH',
+  'SASL_SCRAM_256_AUTH',
+  'SASL_SCRAM_512_AUTH',
+  'CLIENT_CERTIFICATE_TLS_AUTH',
+  'SERVER_ROOT_CA_CERTIFICATE'
+]
 const accessTypes = oneOf(
   'BASIC_AUTH',
   'VPC_SUBNET',
@@ -251,18 +259,23 @@ creates('9.1 access', [
     sent: access('VPC_SUBNET'),
     refused: unsupported('sourceAccessConfigurations.VPC_SUBNET')
   },
-  ...[
-    'BASIC_AUTH',
-    'SASL_SCRAM_256_AUTH',
-    'SASL_SCRAM_512_AUTH',
-    'CLIENT_CERTIFICATE_TLS_AUTH',
-    'SERVER_ROOT_CA_CERTIFICATE'
-  ].map(type => ({ sent: access(type), refused: notBuilt(`SourceAccessConfigurations of type ${type}`) })),
+  ...authentication.map(type => ({ sent: access(type), answered: access(type) })),
+  ...authentication.map(type => ({
+    sent: { SourceAccessConfigurations: [{ Type: type, URI: 'x' }] },
+    refused: invalid(
+      `SourceAccessConfigurations.${type} must name a secret by its ARN (arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME), got x.`
+    )
+  })),
   ...['SASL_SCRAM_512_AUTH', 'CLIENT_CERTIFICATE_TLS_AUTH'].map(type => ({
     of: msk,
     sent: access(type),
-    refused: notBuilt(`SourceAccessConfigurations of type ${type}`)
+    answered: access(type)
   })),
+  { sent: access('SERVER_ROOT_CA_CERTIFICATE', 'BASIC_AUTH', 'VPC_SUBNET') },
+  {
+    sent: access('BASIC_AUTH', 'BASIC_AUTH'),
+    refused: invalid('SourceAccessConfigurations may name BASIC_AUTH once.')
+  },
   ...['BASIC_AUTH', 'SASL_SCRAM_256_AUTH', 'SERVER_ROOT_CA_CERTIFICATE', 'VIRTUAL_HOST'].map(type => ({
     of: msk,
     sent: access(type),

@@ -269,11 +269,11 @@ const refusals: readonly (readonly [Partial<CreateEventSourceMappingRequest>, st
   [{ FunctionName: 'arn:aws:lambda:eu-west-1:000000000000:function:f' }, 'Function does not exist'],
   [
     { FunctionName: 'slow' },
-    'The timeout of function slow is 841 s: a function of a Kafka event source may run for at most 840 s.'
+    'Function timeout must not exceed 840 seconds for Kafka event source mappings: that of slow is 841 s.'
   ],
   [
     { SelfManagedEventSource: undefined, EventSourceArn: `${mskArn}2` },
-    `Cluster ${mskArn}2 is not in the configuration: add it under "clusters" with its brokers.`
+    `Cluster ${mskArn}2 is not in the configuration, and MSK does not know it: add it under "clusters" with its brokers.`
   ],
   [{ FilterCriteria: { Filters: [{ Pattern: '{}' }] } }, 'Millrace does not support FilterCriteria yet']
 ]

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { ConfiguredClusters } from '../../src/adapters/clusters/configured-clusters.ts'
+import { MillraceError } from '../../src/core/errors.ts'
+import type { ClusterDirectory } from '../../src/ports/clusters.ts'
 import { silentLog } from '../../src/adapters/log/silent.ts'
 import type { Mapping } from '../../src/core/mapping/mapping.ts'
 import { Fleet } from '../../src/fleet/fleet.ts'
@@ -49,6 +50,14 @@ const orders: FunctionEntry = {
   target: { kind: 'http', url: 'http://127.0.0.1:1/', headers: {}, timeoutMs: 3_000 }
 }
 
+const ownClusters: ClusterDirectory = {
+  async address({ source }) {
+    if (source.kind === 'self-managed') return { bootstrapServers: source.bootstrapServers }
+    throw new MillraceError('MILL_CLUSTER_UNKNOWN', [source.arn, 'MSK does not know it'])
+  },
+  gone: () => undefined
+}
+
 function setup(functions: FunctionEntry[] = [orders]) {
   const store = new MemoryStore()
   const host = new FakeHost()
@@ -59,7 +68,7 @@ function setup(functions: FunctionEntry[] = [orders]) {
     clock,
     log: silentLog,
     functions: { find: name => functions.find(entry => entry.name === name), list: () => functions },
-    clusters: new ConfiguredClusters({}),
+    clusters: ownClusters,
     graceMs: 5_000,
     memoryBudgetBytes: 100 * 1024 * 1024
   })

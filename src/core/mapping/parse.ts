@@ -196,6 +196,7 @@ const authentication: Readonly<Record<SourceKind, readonly string[]>> = {
   'self-managed': ['SASL_SCRAM_512_AUTH', 'SASL_SCRAM_256_AUTH', 'BASIC_AUTH', 'CLIENT_CERTIFICATE_TLS_AUTH']
 }
 const placement = ['VPC_SUBNET', 'VPC_SECURITY_GROUP']
+const secretArn = /^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:.+/
 
 /** Refuses access configurations that this kind of source does not have, and those that do not go together. */
 export function checkAccess(members: Members, { kind }: EventSource, rules: ParseRules): void {
@@ -217,9 +218,15 @@ export function checkAccess(members: Members, { kind }: EventSource, rules: Pars
     throw invalid(
       `SourceAccessConfigurations need both VPC_SUBNET and VPC_SECURITY_GROUP or neither, got ${placed[0]}.`
     )
-  const first = types.find(type => !placement.includes(type))
-  if (first !== undefined)
-    throw new MillraceError('MILL_PARAMETER_NOT_BUILT', [`SourceAccessConfigurations of type ${first}`])
+  for (const { Type: type = '', URI: uri = '' } of members.SourceAccessConfigurations ?? []) {
+    if (placement.includes(type)) continue
+    if (types.indexOf(type) !== types.lastIndexOf(type))
+      throw invalid(`SourceAccessConfigurations may name ${type} once.`)
+    if (!secretArn.test(uri))
+      throw invalid(
+        `SourceAccessConfigurations.${type} must name a secret by its ARN (arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME), got ${uri}.`
+      )
+  }
 }
 
 function readSourceAccess(members: Members): readonly SourceAccess[] | undefined {

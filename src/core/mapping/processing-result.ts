@@ -1,3 +1,6 @@
+import { MillraceError } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
+
 /**
  * Texts of LastProcessingResult and codes of StateTransitionReason (reference 9.6, 1.6): AWS's first sentence, then
  * what really happened, because users' first complaint is that AWS's texts hide the cause.
@@ -10,6 +13,9 @@ export interface ProcessingProblem {
     | 'client-refused'
     | 'client-certificate'
     | 'secret'
+    | 'permission'
+    | 'role'
+    | 'cluster-unfit'
     | 'authentication'
     | 'authorization'
     | 'unknown-topic'
@@ -17,6 +23,7 @@ export interface ProcessingProblem {
     | 'corrupt'
     | 'internal'
     | 'function'
+    | 'destination'
     | 'function-missing'
     | 'cluster-missing'
   /** How far it got, and with whom. */
@@ -36,6 +43,9 @@ const sentences: Record<ProcessingProblem['kind'], string> = {
   'client-certificate': 'PROBLEM: Provided certificate or private key is invalid.',
   secret:
     'PROBLEM: Connection error. Your event source VPC must be able to connect to Lambda and STS, Secrets Manager (if event source authentication is required), and the OnFailure Destination (if one is configured).',
+  permission: 'PROBLEM: Lambda does not have enough permission to process your event source.',
+  role: 'PROBLEM: Lambda failed to assume your function execution role. Please check if the role trust Lambda service principal, and make sure it does not require setting source identity to be assumed.',
+  'cluster-unfit': 'PROBLEM: The cluster cannot be used as the mapping asks.',
   authentication: 'PROBLEM: SASL authentication failed.',
   authorization: 'PROBLEM: Cluster failed to authorize Lambda.',
   'unknown-topic': 'PROBLEM: The topic does not exist on the cluster.',
@@ -43,6 +53,7 @@ const sentences: Record<ProcessingProblem['kind'], string> = {
   corrupt: 'PROBLEM: A record batch cannot be read.',
   internal: 'PROBLEM: Lambda internal error. Please contact Lambda customer support.',
   function: 'PROBLEM: Function call failed.',
+  destination: 'PROBLEM: The on-failure destination did not take the records.',
   'function-missing': 'PROBLEM: Function does not exist.',
   'cluster-missing': 'PROBLEM: The cluster is not known.'
 }
@@ -52,6 +63,9 @@ const reasons: Partial<Record<ProcessingProblem['kind'], string>> = {
   'server-untrusted': 'EVENT_SOURCE_AUTHN_ERROR',
   'client-refused': 'EVENT_SOURCE_AUTHN_ERROR',
   'client-certificate': 'ESM_CONFIG_NOT_VALID',
+  permission: 'EVENT_SOURCE_AUTHZ_ERROR',
+  role: 'ESM_CONFIG_NOT_VALID',
+  'cluster-unfit': 'ESM_CONFIG_NOT_VALID',
   authentication: 'EVENT_SOURCE_AUTHN_ERROR',
   authorization: 'EVENT_SOURCE_AUTHZ_ERROR',
   'unknown-topic': 'ESM_CONFIG_NOT_VALID',
@@ -66,6 +80,34 @@ export function describeProblem(problem: ProcessingProblem): { text: string; rea
   const text = detail === '' ? sentences[problem.kind] : `${sentences[problem.kind]} Details: ${detail}`
   const reason = reasons[problem.kind]
   return reason === undefined ? { text } : { text, reason }
+}
+
+/** No broker was reached at all: they may be others by now. */
+export const saysNoBroker = (text: string): boolean =>
+  text.startsWith(sentences.connection) || text.startsWith(sentences.unresolvable)
+
+const kindOfCode: Partial<Record<ErrorCode, ProcessingProblem['kind']>> = {
+  MILL_CLUSTER_UNKNOWN: 'cluster-missing',
+  MILL_CLUSTER_UNFIT: 'cluster-unfit',
+  MILL_CLUSTER_BUSY: 'connection',
+  MILL_PARAMETER_INVALID: 'cluster-unfit',
+  MILL_AWS_DENIED: 'permission',
+  MILL_AWS_CREDENTIALS: 'secret',
+  MILL_AWS_UNREACHABLE: 'secret',
+  MILL_ROLE_REFUSED: 'role',
+  MILL_SECRET_UNREADABLE: 'secret',
+  MILL_SECRET_INVALID: 'authentication',
+  MILL_CERTIFICATE_INVALID: 'client-certificate',
+  MILL_TOKEN_REFUSED: 'authentication'
+}
+
+/** What keeps a mapping from being served, where finding its cluster or reading its secrets said why. */
+export function problemOfError(error: unknown): ProcessingProblem {
+  if (!(error instanceof Error)) return { kind: 'internal', message: String(error) }
+  return {
+    kind: (error instanceof MillraceError ? kindOfCode[error.code] : undefined) ?? 'internal',
+    message: error.message
+  }
 }
 
 /** `TLS b-1.example.com:9094: certificate has expired`. */

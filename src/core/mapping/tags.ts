@@ -17,7 +17,34 @@ export interface ExtensionTag {
 }
 
 /** The extensions that exist. A tag of ours that is not here is refused: one that does nothing would be believed to do something. */
-export const extensionTags: readonly ExtensionTag[] = []
+export const extensionTags: readonly ExtensionTag[] = [
+  {
+    name: 'millrace:role-arn',
+    wanted: 'the ARN of an IAM role (arn:aws:iam::ACCOUNT:role/NAME)',
+    check: value => /^arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@/-]{1,512}$/.test(value)
+  },
+  {
+    name: 'millrace:external-id',
+    wanted: 'an external id of 2 to 1224 letters, digits and +=,.@:/-',
+    check: value => /^[\w+=,.@:/-]{2,1224}$/.test(value)
+  },
+  {
+    name: 'millrace:iam-mechanism',
+    wanted: 'OAUTHBEARER or AWS_MSK_IAM',
+    check: value => value === 'OAUTHBEARER' || value === 'AWS_MSK_IAM'
+  },
+  {
+    name: 'millrace:oidc-token-endpoint',
+    wanted: 'an absolute http or https URL without user and password',
+    check: value => /^https?:\/\/[^\s/?#@]+([/?][^\s#]*)?$/.test(value)
+  },
+  {
+    name: 'millrace:oidc-scope',
+    wanted: 'scopes with a space between them',
+    check: value => /^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(value)
+  },
+  { name: 'millrace:sasl-plaintext', wanted: 'on or off', check: value => value === 'on' || value === 'off' }
+]
 
 /** Checks the tags a mapping would have. `aws:cloudformation:` is let through, for templates carry it (reference 1.11). */
 export function checkTags(tags: Tags): void {

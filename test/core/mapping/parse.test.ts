@@ -77,10 +77,6 @@ test('AT_TIMESTAMP needs a time, which is not in the future; no other position t
 const registry = { SchemaRegistryURI: 'https://registry' }
 const notBuilt: readonly (readonly [Record<string, unknown>, string])[] = [
   [{ FilterCriteria: { Filters: [{ Pattern: '{}' }] } }, 'FilterCriteria'],
-  [
-    { SourceAccessConfigurations: [{ Type: 'SASL_SCRAM_512_AUTH', URI: 'arn:x' }] },
-    'SourceAccessConfigurations of type SASL_SCRAM_512_AUTH'
-  ],
   [{ SelfManagedKafkaEventSourceConfig: { SchemaRegistryConfig: registry } }, 'SchemaRegistryConfig'],
   [{ ProvisionedPollerConfig: { MinimumPollers: 1 } }, 'ProvisionedPollerConfig'],
   [{ MetricsConfig: { Metrics: ['EventCount'] } }, 'MetricsConfig'],

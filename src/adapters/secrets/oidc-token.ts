@@ -1,0 +1,86 @@
+import { request } from 'undici'
+import type { Dispatcher } from 'undici'
+import { MillraceError } from '../../core/errors.ts'
+import type { OidcClientContent } from '../../core/secret/content.ts'
+import type { BearerToken } from '../../ports/cluster-security.ts'
+
+export interface OidcRequest {
+  readonly tokenEndpoint: string
+  readonly scope?: string
+}
+
+const patienceMs = 10_000
+/** Larger than any token; the rest of such an answer is not read. */
+const mostBytes = 1024 * 1024
+/** RFC 6749 only recommends `expires_in`. */
+const assumedLifeMs = 5 * 60_000
+
+/** A token by client credentials (RFC 6749, 4.4). Rejects with `MILL_TOKEN_REFUSED`; what the endpoint wrote is not repeated, but for its error code. */
+export async function fetchOidcToken(
+  { tokenEndpoint, scope }: OidcRequest,
+  client: OidcClientContent,
+  nowMs: number,
+  dispatcher?: Dispatcher
+): Promise<BearerToken> {
+  const fail = (why: string): never => {
+    throw new MillraceError('MILL_TOKEN_REFUSED', [tokenEndpoint, why])
+  }
+  const form = new URLSearchParams({ grant_type: 'client_credentials', ...(scope === undefined ? {} : { scope }) })
+  const login = `${encodeURIComponent(client.clientId)}:${encodeURIComponent(client.clientSecret)}`
+  let status: number
+  let text: string
+  try {
+    const answer = await request(tokenEndpoint, {
+      method: 'POST',
+      headers: {
+        authorization: `Basic ${Buffer.from(login).toString('base64')}`,
+        'content-type': 'application/x-www-form-urlencoded',
+        accept: 'application/json'
+      },
+      body: form.toString(),
+      signal: AbortSignal.timeout(patienceMs),
+      ...(dispatcher === undefined ? {} : { dispatcher })
+    })
+    status = answer.statusCode
+    text = await readAtMost(answer.body, mostBytes)
+  } catch (error) {
+    return fail(reasonOf(error))
+  }
+  const members = readObject(text)
+  if (status !== 200) {
+    const code = members?.['error']
+    // An error code of RFC 6749 is a word; anything else may repeat what was sent.
+    return fail(`HTTP ${status}${typeof code === 'string' && /^[a-z_]{1,64}$/.test(code) ? `, ${code}` : ''}`)
+  }
+  const token = members?.['access_token']
+  if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) return fail('its answer has no access_token')
+  const seconds = Number(members?.['expires_in'])
+  return { value: token, expiresAtMs: nowMs + (seconds > 0 ? seconds * 1000 : assumedLifeMs) }
+}
+
+async function readAtMost(body: Dispatcher.ResponseData['body'], limit: number): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > limit) throw new Error('its answer is too large')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function readObject(text: string): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.name === 'TimeoutError') return `no answer within ${patienceMs / 1000} s`
+  const nested: unknown = error instanceof AggregateError ? error.errors[0] : error.cause
+  return error.message !== '' ? error.message : nested instanceof Error ? nested.message : error.name
+}

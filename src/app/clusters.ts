@@ -1,0 +1,16 @@
+import { AwsCredentialChain } from '../adapters/aws/credentials.ts'
+import { ClusterFinder } from '../adapters/clusters/cluster-finder.ts'
+import { MskClusters } from '../adapters/clusters/msk-clusters.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { ClusterDirectory } from '../ports/clusters.ts'
+import type { Config } from './config.ts'
+
+/** Where event sources are found: in the configuration first, then in Amazon MSK. */
+export function openClusters(
+  { clusters, secrets, mskBrokers, allowSaslPlaintext }: Config,
+  clock: Clock
+): ClusterDirectory {
+  const aws = new AwsCredentialChain(clock)
+  const msk = new MskClusters({ aws, clock, network: mskBrokers })
+  return new ClusterFinder({ clusters, secrets, msk, rules: { allowSaslPlaintext } })
+}
