@@ -106,6 +106,7 @@ class KafkaProducer implements Producer {
   readonly #brokers = new Map<number, BrokerState>()
   readonly #deliveries = new Set<ProduceDelivery>()
   readonly #identities: ProducerIdentities
+  #pumping = false
   #disarm: () => void = () => undefined
   #closed: Promise<void> | undefined
 
@@ -163,7 +164,7 @@ class KafkaProducer implements Producer {
     }
     signal?.addEventListener('abort', abort, { once: true })
     this.#topic(topic).undecided.push(delivery)
-    this.#pump()
+    this.#pumpSoon()
     try {
       return await delivery.ended
     } finally {
@@ -210,6 +211,16 @@ class KafkaProducer implements Producer {
       )
     )
     this.#pump()
+  }
+
+  /** What is given to `send` in one turn goes together, and costs one look at what waits. */
+  #pumpSoon(): void {
+    if (this.#pumping) return
+    this.#pumping = true
+    queueMicrotask(() => {
+      this.#pumping = false
+      this.#pump()
+    })
   }
 
   /** Sends whatever may be sent now. Call when anything changed. */
