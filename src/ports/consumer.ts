@@ -24,6 +24,8 @@ export interface ConsumerOptions {
    * No two members of a group at a time may have the same.
    */
   readonly groupInstanceId?: string
+  /** Where this node is, as brokers name their racks: replicas there are read from where the brokers choose so (KIP-392). */
+  readonly clientRack?: string
   /** How long a rebalance waits for the batches in flight of partitions that go. */
   readonly drainMs: number
 }

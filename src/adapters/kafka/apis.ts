@@ -28,6 +28,7 @@ export const apis = {
   offsetCommit: family('offsetCommit', kafka.offsetCommitV9.api),
   offsetFetch: family('offsetFetch', kafka.offsetFetchV9.api),
   listOffsets: family('listOffsets', kafka.listOffsetsV9.api),
+  offsetForLeaderEpoch: family('offsetForLeaderEpoch', kafka.offsetForLeaderEpochV4.api),
   fetch: family('fetch', kafka.fetchV17.api),
   initProducerId: family('initProducerId', kafka.initProducerIdV5.api)
 } as const

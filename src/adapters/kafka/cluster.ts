@@ -20,6 +20,7 @@ export interface BrokerAddress {
 export interface PartitionInfo {
   /** Node id, -1 when there is none at the moment. */
   readonly leader: number
+  /** -1: the broker is too old to tell. */
   readonly leaderEpoch: number
 }
 
@@ -81,7 +82,8 @@ export class Cluster {
       const partitions = new Map(
         topic.partitions.map(({ partitionIndex, leaderId, leaderEpoch }) => [
           partitionIndex,
-          { leader: leaderId, leaderEpoch }
+          // Told since version 7 only.
+          { leader: leaderId, leaderEpoch: (leaderEpoch as number | undefined) ?? -1 }
         ])
       )
       found.set(name, topic.errorCode === 0 ? { name, id: topic.topicId ?? noTopicId, partitions } : topic.errorCode)

@@ -54,6 +54,8 @@ export interface CommitterDeps {
   readonly group: GroupProtocol
   readonly clock: Clock
   readonly log: Log
+  /** Under which leader epoch the last record before the offset was written; -1: not known. */
+  readonly leaderEpoch: (partition: number, offset: number) => number
 }
 
 /**
@@ -139,7 +141,7 @@ export class Committer {
     if (newest.size === 0) return false
     const wire = await coordinator.wire('commit')
     const { groupId, generation, memberId, instanceId } = identity
-    const topics = [{ name: this.#topic, partitions: [...newest.values()].map(encodeOffset) }]
+    const topics = [{ name: this.#topic, partitions: [...newest.values()].map(each => this.#encode(each)) }]
     const response = await cluster.call(wire, apis.offsetCommit, [groupId, generation, memberId, instanceId, topics])
     const codes = new Map(response.topics[0]?.partitions.map(each => [each.partitionIndex, each.errorCode]))
     return this.#settle(sent, codes, identity)
@@ -204,14 +206,17 @@ export class Committer {
     })
   }
 
+  /** The epoch lets the next owner see whether the log still holds what was read (KIP-320). */
+  #encode({ partition, offset, metadata }: CommitOffset) {
+    return {
+      partitionIndex: partition,
+      committedOffset: BigInt(offset),
+      committedLeaderEpoch: this.#deps.leaderEpoch(partition, offset),
+      committedMetadata: metadata ?? null
+    }
+  }
+
   #notOurs(partition: number): Error {
     return new Error(`partition ${partition} of ${this.#topic} is not assigned to this consumer`)
   }
 }
-
-const encodeOffset = ({ partition, offset, metadata }: CommitOffset) => ({
-  partitionIndex: partition,
-  committedOffset: BigInt(offset),
-  committedLeaderEpoch: -1,
-  committedMetadata: metadata ?? null
-})

@@ -21,7 +21,7 @@ export interface Delivery {
   /** Position that was asked for. */
   readonly offset: number
   /** Called after what ends there was handed on: a listener that throws gets it again. */
-  readonly moved: (nextOffset: number) => void
+  readonly moved: (nextOffset: number, leaderEpoch: number) => void
   /** False: the partition has gone, nothing more of it may be handed on. */
   readonly current: () => boolean
 }
@@ -53,7 +53,7 @@ export function deliver(
       sink.fetched(batch.block)
     }
     position = batch.nextOffset
-    delivery.moved(position)
+    delivery.moved(position, batch.leaderEpoch)
     // The listener may have given the partition up in answer to the block.
     if (!delivery.current()) return
     if (inflatedBytes > inflatedAllowanceBytes && !sink.wants(target)) return

@@ -17,6 +17,8 @@ export interface FetchedPartition {
   /** -1: not told. */
   readonly logStartOffset: number
   readonly aborted: readonly AbortedTransaction[]
+  /** Node id of a replica nearer to the rack that was named; -1: read on here. */
+  readonly preferredReadReplica: number
   /** Where the record batches lie in the response. */
   readonly recordsStart: number
   readonly recordsEnd: number
@@ -26,6 +28,8 @@ export interface FetchResponse {
   readonly throttleTimeMs: number
   /** Of the whole response. */
   readonly errorCode: number
+  /** 0: the broker keeps no session. */
+  readonly sessionId: number
   readonly partitions: readonly FetchedPartition[]
 }
 
@@ -38,11 +42,8 @@ export function parseFetchResponse(body: Buffer, version: number): FetchResponse
   const cursor = new Cursor(body)
   const flexible = version >= 12
   const throttleTimeMs = cursor.int32()
-  let errorCode = 0
-  if (version >= 7) {
-    errorCode = cursor.int16()
-    cursor.int32() // session id: we never have one
-  }
+  const errorCode = version >= 7 ? cursor.int16() : 0
+  const sessionId = version >= 7 ? cursor.int32() : 0
   const partitions: FetchedPartition[] = []
   for (let topics = cursor.count(flexible, 3); topics > 0; topics--) {
     const topic = version >= 13 ? uuid(cursor) : cursor.string(flexible)
@@ -52,7 +53,7 @@ export function parseFetchResponse(body: Buffer, version: number): FetchResponse
   }
   if (flexible) cursor.tags()
   if (cursor.left !== 0) throw new MalformedResponse(`a fetch response goes on for ${cursor.left} bytes after its end`)
-  return { throttleTimeMs, errorCode, partitions }
+  return { throttleTimeMs, errorCode, sessionId, partitions }
 }
 
 function readPartition(cursor: Cursor, topic: string, version: number, flexible: boolean): FetchedPartition {
@@ -66,7 +67,7 @@ function readPartition(cursor: Cursor, topic: string, version: number, flexible:
     aborted.push({ producerId: cursor.int64(), firstOffset: cursor.int64() })
     if (flexible) cursor.tags()
   }
-  if (version >= 11) cursor.int32() // preferred read replica: we name no rack
+  const preferredReadReplica = version >= 11 ? cursor.int32() : -1
   const size = cursor.count(flexible, 1)
   const recordsStart = cursor.skip(size)
   if (flexible) cursor.tags()
@@ -78,6 +79,7 @@ function readPartition(cursor: Cursor, topic: string, version: number, flexible:
     lastStableOffset,
     logStartOffset,
     aborted,
+    preferredReadReplica,
     recordsStart,
     recordsEnd: recordsStart + size
   }

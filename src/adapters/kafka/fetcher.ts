@@ -1,25 +1,38 @@
 import type { TopicPartition } from '../../core/record.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
-import { apis, callRaw, newestShared } from './apis.ts'
 import type { Lease } from './buffer-pool.ts'
+import { BrokerPolls } from './broker-polls.ts'
+import type { Slot } from './broker-polls.ts'
 import { noTopicId } from './cluster.ts'
-import type { Cluster, TopicInfo, WireUse } from './cluster.ts'
+import type { Cluster, TopicInfo } from './cluster.ts'
 import { deliver } from './delivery.ts'
 import type { FetchSink } from './delivery.ts'
-import { parseFetchResponse } from './fetch-response.ts'
+import { FetchExchange } from './fetch-exchange.ts'
 import type { FetchedPartition } from './fetch-response.ts'
-import { CorruptBatch, errorCode, KafkaRefusal, MalformedResponse, problemOf } from './problems.ts'
+import { epochEnds } from './offsets.ts'
+import type { EpochEnd } from './offsets.ts'
+import { mustCheck, positionAt } from './position.ts'
+import type { Position, ResetReason } from './position.ts'
+import { CorruptBatch, errorCode, KafkaRefusal, problemOf } from './problems.ts'
 import type { ProblemBoard } from './problems.ts'
 import { retryDelayMs } from './retry-delay.ts'
 
+export type { ResetReason }
+
 export interface FetchSettings {
-  /** How long a broker may wait for data before it answers. */
+  /** How long a broker may wait for data before it answers about some of its partitions. */
   readonly maxWaitMs: number
+  /** The same where it is asked about all of them: none else can be wanted meanwhile. Default: `maxWaitMs`. */
+  readonly idleWaitMs?: number
   /** Of one response; Kafka exceeds it for a single large batch. */
   readonly maxBytes: number
   readonly partitionMaxBytes: number
   readonly requestTimeoutMs: number
+  /** Where we are, as brokers name their racks: then a replica beside us is read from, if the brokers choose so (KIP-392). */
+  readonly rack?: string
+  /** How long we read from such a replica before its leader is asked again. Default five minutes. */
+  readonly followerMaxAgeMs?: number
 }
 
 export interface FetcherDeps {
@@ -34,35 +47,18 @@ export interface FetcherDeps {
   readonly resetOffset: (partition: number, reason: ResetReason) => Promise<number | undefined>
 }
 
-/** Why a position leads nowhere: the log does not have it, or the topic was deleted and made anew. */
-export type ResetReason = 'out-of-range' | 'recreated'
-
-/** Reading position of one partition that is ours. A new object per assignment: late answers find another one. */
-interface Position {
-  readonly target: TopicPartition
-  offset: number
-  /** Grows when not even one batch fits. */
-  maxBytes: number
-  inFlight: boolean
-  retryAtMs: number
-  /** Failures in a row. */
-  tries: number
-  /** The offset leads nowhere; another one is to be found first. */
-  reset: ResetReason | undefined
+/** What was asked of a partition, and of whom. */
+interface Question {
+  readonly position: Position
+  readonly offset: number
+  readonly node: number
+  readonly ofLeader: boolean
 }
 
-interface BrokerState {
-  readonly busy: Set<WireUse>
-  retryAtMs: number
-  tries: number
-}
-
-/** A broker gets a second long poll for partitions that the running one does not cover, say those just resumed. */
-const slots = ['fetch', 'fetch-more'] as const satisfies readonly WireUse[]
-const readCommitted = 1
 const largestPartitionBytes = 128 << 20
 /** For what only people can heal. */
 const slowRetryMs = 5000
+const followerMaxAgeMs = 300_000
 
 /**
  * Fetches the partitions that are ours from their leaders, as many as want it, and hands on what they hold. What goes
@@ -73,7 +69,10 @@ export class Fetcher {
   readonly #deps: FetcherDeps
   /** In the order in which they are asked for: whoever got data goes to the end, so that all get their turn. */
   readonly #positions = new Map<number, Position>()
-  readonly #brokers = new Map<number, BrokerState>()
+  readonly #brokers = new Map<number, BrokerPolls>()
+  readonly #exchange: FetchExchange
+  /** Of all partitions that were ever ours: a commit may come after the partition has gone. */
+  readonly #epochs = new Map<number, Position['epochs']>()
   #topic: TopicInfo | undefined
   #stopped = false
   #disarm: () => void = () => undefined
@@ -81,27 +80,46 @@ export class Fetcher {
   constructor(settings: FetchSettings, deps: FetcherDeps) {
     this.#settings = settings
     this.#deps = deps
+    this.#exchange = new FetchExchange(deps.cluster)
   }
 
   /** Leaders as the metadata has them now. */
   setTopic(topic: TopicInfo): void {
-    const before = this.#topic?.id ?? noTopicId
+    const before = this.#topic
     this.#topic = topic
     this.#forgetBrokers()
     // Offsets of the log that was deleted mean nothing in the new one.
-    if (before !== noTopicId && topic.id !== before)
+    if (before !== undefined && before.id !== noTopicId && before.id !== topic.id)
       for (const { target, offset } of this.#positions.values()) {
         // As a new assignment, so that answers about the old log find nobody.
         this.add(target, offset)
         void this.#reset(this.#positions.get(target.partition)!, 'recreated')
       }
+    else if (before !== undefined) this.#leaveOldLeaders(before, topic)
     this.pump()
   }
 
-  add(target: TopicPartition, offset: number): void {
-    const { partitionMaxBytes: maxBytes } = this.#settings
-    const fresh = { inFlight: false, retryAtMs: 0, tries: 0, reset: undefined }
-    this.#positions.set(target.partition, { target, offset, maxBytes, ...fresh })
+  /** Who does not lead any more may be a broker that does not answer either: nothing waits for that. */
+  #leaveOldLeaders(before: TopicInfo, now: TopicInfo): void {
+    for (const [partition, position] of this.#positions) {
+      const old = before.partitions.get(partition)?.leader
+      const stays = position.inFlightAt !== old || now.partitions.get(partition)?.leader === old
+      // What is looked up already is not asked for.
+      if (stays || position.reset !== undefined) continue
+      this.#positions.set(partition, { ...position, inFlightAt: undefined, quiet: false })
+    }
+  }
+
+  /** `epoch`: leader epoch of the last record before `offset`, where one was committed with it. */
+  add(target: TopicPartition, offset: number, epoch = -1): void {
+    const position = positionAt(target, offset, this.#settings.partitionMaxBytes, epoch)
+    this.#positions.set(target.partition, position)
+    this.#epochs.set(target.partition, position.epochs)
+  }
+
+  /** The leader epoch of the last record before the offset, for its commit; -1: not known. */
+  epochBefore(partition: number, offset: number): number {
+    return this.#epochs.get(partition)?.before(offset) ?? -1
   }
 
   /** Nothing of it is handed on any more, not even what is on its way. */
@@ -122,41 +140,69 @@ export class Fetcher {
     if (this.#stopped) return
     const nowMs = this.#deps.clock.monotonicMs()
     const ready = new Map<number, Position[]>()
+    const unchecked = new Map<number, Position[]>()
+    /** Brokers of which something is not asked for now. */
+    const partly = new Set<number>()
     let leaderless = false
     for (const position of this.#positions.values()) {
-      if (position.inFlight || position.retryAtMs > nowMs || !this.#deps.sink.wants(position.target)) continue
-      if (position.reset !== undefined) {
-        void this.#reset(position, position.reset)
-        continue
-      }
-      const leader = this.#topic?.partitions.get(position.target.partition)?.leader ?? -1
-      const beside = ready.get(leader)
-      if (leader < 0) leaderless = true
-      else if (beside === undefined) ready.set(leader, [position])
-      else beside.push(position)
+      const info = this.#topic?.partitions.get(position.target.partition)
+      const leader = info?.leader ?? -1
+      const source = this.#sourceOf(position, leader, nowMs)
+      if (position.inFlightAt !== undefined || position.retryAtMs > nowMs || !this.#deps.sink.wants(position.target))
+        partly.add(source)
+      else if (position.reset !== undefined) void this.#reset(position, position.reset)
+      else if (leader < 0) leaderless = true
+      else if (mustCheck(position, info!.leaderEpoch)) add(unchecked, leader, position)
+      else add(ready, source, position)
     }
     if (leaderless) this.#deps.refreshTopic()
-    for (const [leader, positions] of ready) {
-      const broker = this.#broker(leader)
-      const slot = slots.find(each => !broker.busy.has(each))
-      if (slot !== undefined && broker.retryAtMs <= nowMs) void this.#fetch(leader, broker, slot, positions)
+    for (const [leader, positions] of unchecked) {
+      partly.add(leader)
+      if (this.#broker(leader).retryAtMs <= nowMs) void this.#check(leader, positions)
     }
+    for (const [node, positions] of ready) this.#poll(node, positions, !partly.has(node), nowMs)
     this.#armRetry(nowMs)
   }
 
-  #broker(node: number): BrokerState {
+  #poll(node: number, positions: readonly Position[], isAll: boolean, nowMs: number): void {
+    const broker = this.#broker(node)
+    const slot = broker.free
+    if (slot === undefined || broker.retryAtMs > nowMs) return
+    // Else two polls that began at different times would go on beside each other for ever, both of them short.
+    if (broker.isNearlyBack(nowMs) && positions.every(({ quiet }) => quiet)) return
+    const { maxWaitMs, idleWaitMs = maxWaitMs } = this.#settings
+    // A follower learns a moment later than its leader what may be read, and older ones wake nobody then.
+    const isLeader = positions.every(({ follower }) => follower === undefined)
+    const waitMs = isAll && isLeader && !broker.busy ? idleWaitMs : broker.alignedMs(nowMs, maxWaitMs)
+    broker.begin(slot, nowMs + waitMs)
+    void this.#fetch(node, broker, slot, positions, waitMs)
+  }
+
+  /** Who is asked about the partition; -1: nobody can be now. */
+  #sourceOf(position: Position, leader: number, nowMs: number): number {
+    const { follower } = position
+    if (follower === undefined) return leader
+    if (follower.untilMs > nowMs && follower.node !== leader && this.#deps.cluster.brokers.has(follower.node))
+      return follower.node
+    position.follower = undefined
+    return leader
+  }
+
+  #broker(node: number): BrokerPolls {
     let broker = this.#brokers.get(node)
-    if (broker === undefined) this.#brokers.set(node, (broker = { busy: new Set(), retryAtMs: 0, tries: 0 }))
+    if (broker === undefined) this.#brokers.set(node, (broker = new BrokerPolls()))
     return broker
   }
 
-  /** What is wrong with a broker that leads none of our partitions is no problem of ours. */
+  /** What is wrong with a broker that we read nothing from is no problem of ours. */
   #forgetBrokers(): void {
-    const leaders = new Set(
-      [...this.#positions.keys()].map(partition => this.#topic?.partitions.get(partition)?.leader)
+    const sources = new Set(
+      [...this.#positions].map(
+        ([partition, { follower }]) => follower?.node ?? this.#topic?.partitions.get(partition)?.leader
+      )
     )
     for (const [node, broker] of this.#brokers) {
-      if (leaders.has(node) || broker.busy.size > 0) continue
+      if (sources.has(node) || broker.busy) continue
       this.#brokers.delete(node)
       this.#deps.problems.clear(`broker ${node}`)
     }
@@ -170,64 +216,54 @@ export class Fetcher {
     if (next < Infinity) this.#disarm = this.#deps.clock.after(next - nowMs, () => this.pump())
   }
 
-  async #fetch(node: number, broker: BrokerState, slot: WireUse, positions: readonly Position[]): Promise<void> {
-    broker.busy.add(slot)
-    for (const position of positions) position.inFlight = true
+  async #fetch(
+    node: number,
+    broker: BrokerPolls,
+    slot: Slot,
+    positions: readonly Position[],
+    waitMs: number
+  ): Promise<void> {
+    for (const position of positions) position.inFlightAt = node
     try {
-      await this.#ask(node, slot, positions)
+      await this.#ask(node, slot, positions, waitMs)
       broker.tries = 0
       this.#deps.problems.clear(`broker ${node}`)
     } catch (error) {
       if (!this.#stopped) this.#brokerFailed(node, broker, error as Error)
     } finally {
-      broker.busy.delete(slot)
-      for (const position of positions) position.inFlight = false
+      broker.end(slot)
+      for (const position of positions) position.inFlightAt = undefined
       this.pump()
     }
   }
 
-  async #ask(node: number, slot: WireUse, positions: readonly Position[]): Promise<void> {
-    const { cluster } = this.#deps
-    const { maxWaitMs, maxBytes, requestTimeoutMs } = this.#settings
+  async #ask(node: number, slot: Slot, positions: readonly Position[], waitMs: number): Promise<void> {
+    const { maxBytes, requestTimeoutMs: timeoutMs, rack = '' } = this.#settings
     const topic = this.#topic!
-    const wire = await cluster.wireTo(node, slot)
-    const offered = cluster.offered(wire)
-    // From version 13 on topics go by their id.
-    const codec = newestShared(topic.id === noTopicId ? fetchByName : apis.fetch, offered)
-    const topicKey = codec.version >= 13 ? topic.id : topic.name
-    const asked = new Map<number, { position: Position; offset: number }>()
-    const partitions = positions.map(position => {
-      asked.set(position.target.partition, { position, offset: position.offset })
-      return {
-        partition: position.target.partition,
-        currentLeaderEpoch: -1,
-        fetchOffset: BigInt(position.offset),
-        lastFetchedEpoch: -1,
-        partitionMaxBytes: position.maxBytes
-      }
+    const asked = new Map<number, Question>()
+    const questions = positions.map(position => {
+      const { partition } = position.target
+      const { leader, leaderEpoch } = topic.partitions.get(partition) ?? unknownLeader
+      asked.set(partition, { position, offset: position.offset, node, ofLeader: node === leader })
+      return { partition, leaderEpoch, offset: position.offset, maxBytes: position.maxBytes }
     })
+    // A leader that knew our rack would send us to the follower that has just failed.
+    const nowMs = this.#deps.clock.monotonicMs()
+    const told = positions.some(({ leaderUntilMs }) => leaderUntilMs > nowMs) ? '' : rack
     const limit = Math.max(maxBytes, ...positions.map(position => position.maxBytes))
-    const topics = [{ topicId: topicKey, partitions }]
-    const { body, lease } = await callRaw(
-      wire,
-      codec,
-      [maxWaitMs, 1, limit, readCommitted, 0, -1, topics, [], ''],
-      maxWaitMs + requestTimeoutMs
-    )
+    const call = { node, slot, topic, questions, waitMs, maxBytes: limit, timeoutMs, rack: told }
+    const answer = await this.#exchange.send(call)
+    if (answer === undefined) return
     try {
-      const response = parseFetchResponse(body, codec.version)
-      if (response.errorCode !== errorCode.none)
-        throw new KafkaRefusal(response.errorCode, `fetching from ${wire.address}`)
-      for (const each of response.partitions) {
+      for (const each of answer.partitions) {
         const question = asked.get(each.partition)
-        if (question !== undefined && each.topic === topicKey)
-          this.#take(each, question.position, question.offset, body, lease)
+        if (question === undefined) continue
+        asked.delete(each.partition)
+        this.#take(each, question, answer.body, answer.lease)
       }
-    } catch (error) {
-      if (error instanceof MalformedResponse) wire.close(error.message)
-      throw error
+      if (answer.incremental) for (const question of asked.values()) this.#nothingNew(question)
     } finally {
-      lease.release()
+      answer.lease.release()
     }
   }
 
@@ -236,16 +272,27 @@ export class Fetcher {
     return !this.#stopped && this.#positions.get(position.target.partition) === position && position.offset === offset
   }
 
-  #take(answer: FetchedPartition, position: Position, offset: number, body: Buffer, lease: Lease): void {
+  #nothingNew({ position, offset }: Question): void {
     if (!this.#current(position, offset)) return
-    if (answer.errorCode !== errorCode.none) return this.#refused(answer.errorCode, position)
+    position.quiet = true
+    this.#recovered(position)
+  }
+
+  #take(answer: FetchedPartition, question: Question, body: Buffer, lease: Lease): void {
+    const { position, offset } = question
+    if (!this.#current(position, offset)) return
+    if (answer.errorCode !== errorCode.none) return this.#refused(answer.errorCode, position, question.ofLeader)
     const size = answer.recordsEnd - answer.recordsStart
+    position.quiet = size === 0 && !this.#isSentOn(answer.preferredReadReplica, question)
     if (size > 0) {
       // Whoever got data goes to the end of the line.
       this.#positions.delete(position.target.partition)
       this.#positions.set(position.target.partition, position)
     }
-    const moved = (nextOffset: number) => (position.offset = nextOffset)
+    const moved = (nextOffset: number, leaderEpoch: number) => {
+      position.epochs.read(position.offset, leaderEpoch)
+      position.offset = nextOffset
+    }
     const current = () => this.#current(position, position.offset)
     try {
       deliver(answer, body, lease, { target: position.target, offset, moved, current }, this.#deps.sink)
@@ -254,6 +301,19 @@ export class Fetcher {
     } catch (error) {
       return this.#failed(position, error as Error)
     }
+    this.#recovered(position)
+  }
+
+  /** The leader names a replica that is to be asked instead. */
+  #isSentOn(replica: number, { position, node, ofLeader }: Question): boolean {
+    if (replica < 0 || replica === node || !ofLeader) return false
+    const { clock } = this.#deps
+    const { followerMaxAgeMs: maxAgeMs = followerMaxAgeMs } = this.#settings
+    position.follower = { node: replica, untilMs: clock.monotonicMs() + maxAgeMs }
+    return true
+  }
+
+  #recovered(position: Position): void {
     if (position.tries === 0) return
     position.tries = 0
     this.#deps.problems.clear(placeOf(position.target.partition))
@@ -267,10 +327,13 @@ export class Fetcher {
   }
 
   /** Kafka refused this one partition. */
-  #refused(code: number, position: Position): void {
+  #refused(code: number, position: Position, ofLeader = true): void {
+    position.quiet = false
+    if (!ofLeader) this.#leaveFollower(position)
     switch (code) {
       case errorCode.offsetOutOfRange:
-        void this.#reset(position, 'out-of-range')
+        // A follower may lack what its leader has.
+        if (ofLeader) void this.#reset(position, 'out-of-range')
         return
       case errorCode.unknownTopicOrPartition:
       case errorCode.leaderNotAvailable:
@@ -284,8 +347,56 @@ export class Fetcher {
         this.#deps.refreshTopic()
         break
     }
+    if (!ofLeader) return
     const { topic, partition } = position.target
     this.#failed(position, new KafkaRefusal(code, `partition ${partition} of ${topic}`))
+  }
+
+  #leaveFollower(position: Position): void {
+    const { followerMaxAgeMs: maxAgeMs = followerMaxAgeMs } = this.#settings
+    position.follower = undefined
+    position.leaderUntilMs = this.#deps.clock.monotonicMs() + maxAgeMs
+  }
+
+  /** Asks the leader whether what was read is in its log; nothing is fetched from it before. */
+  async #check(leader: number, positions: readonly Position[]): Promise<void> {
+    const topic = this.#topic!
+    const asked = positions.map(position => ({ position, offset: position.offset }))
+    for (const position of positions) position.inFlightAt = leader
+    try {
+      const epochs = new Map(positions.map(({ target, epochs }) => [target.partition, epochs.last]))
+      const ends = await epochEnds(this.#deps.cluster, topic, leader, epochs)
+      for (const { position, offset } of asked) {
+        if (!this.#current(position, offset)) continue
+        const { leaderEpoch } = topic.partitions.get(position.target.partition)!
+        const end = ends?.get(position.target.partition)
+        if (end instanceof KafkaRefusal) this.#refused(end.code, position)
+        else if (end instanceof Error) this.#failed(position, end)
+        else {
+          position.checkedEpoch = leaderEpoch
+          if (end !== undefined) this.#compare(position, end)
+        }
+      }
+    } catch (error) {
+      if (!this.#stopped) this.#brokerFailed(leader, this.#broker(leader), error as Error)
+    } finally {
+      for (const position of positions) position.inFlightAt = undefined
+      this.pump()
+    }
+  }
+
+  /** What was read of later epochs than the log has, or beyond the end of the last that both have, was cut off. */
+  #compare(position: Position, { leaderEpoch, endOffset }: EpochEnd): void {
+    // The log cannot say, for it has no epochs at all or none so old: it is no worse than never having asked.
+    if (leaderEpoch < 0 || endOffset < 0) return
+    const { target, epochs, offset: from } = position
+    const to = Math.min(endOffset, epochs.after(leaderEpoch))
+    if (to >= from) return
+    epochs.cut(to, leaderEpoch)
+    position.offset = to
+    const reason = 'truncated'
+    this.#deps.log.warn({ ...target, from, to, reason }, 'the log was cut: reading goes on where it still is as it was')
+    this.#deps.sink.jumped(target, from, to)
   }
 
   #failed(position: Position, error: Error): void {
@@ -318,6 +429,8 @@ export class Fetcher {
       this.#failed(position, new KafkaRefusal(errorCode.offsetOutOfRange, `offset ${offset}`))
     else {
       position.reset = undefined
+      // Of which epoch the record before it is, nobody knows.
+      position.epochs.cut(to, -1)
       position.offset = to
       log.warn({ ...target, from: offset, to, reason }, 'the log does not have the offset: reading goes on elsewhere')
       if (to !== offset) sink.jumped(target, offset, to)
@@ -325,8 +438,9 @@ export class Fetcher {
     this.pump()
   }
 
-  #brokerFailed(node: number, broker: BrokerState, error: Error): void {
+  #brokerFailed(node: number, broker: BrokerPolls, error: Error): void {
     const { clock, log, problems, refreshTopic } = this.#deps
+    for (const position of this.#positions.values()) if (position.follower?.node === node) this.#leaveFollower(position)
     broker.retryAtMs = clock.monotonicMs() + retryDelayMs(broker.tries, clock.chance())
     broker.tries++
     // Brokers close connections that were idle: only what fails twice is told.
@@ -336,9 +450,11 @@ export class Fetcher {
   }
 }
 
-const placeOf = (partition: number): string => `partition ${partition}`
-
-const fetchByName = {
-  ...apis.fetch,
-  codecs: new Map([...apis.fetch.codecs].filter(([version]) => version < 13))
+function add<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [value])
+  else list.push(value)
 }
+
+const unknownLeader = { leader: -1, leaderEpoch: -1 }
+const placeOf = (partition: number): string => `partition ${partition}`

@@ -3,7 +3,6 @@ import type { AddressGuard } from '../../core/net/address-guard.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ClusterSecrets } from '../../ports/cluster-security.ts'
 import type {
-  AssignedPartition,
   CommitOffset,
   Consumer,
   ConsumerListener,
@@ -26,6 +25,7 @@ import { NegotiatedMember } from './negotiated-member.ts'
 import { listAt, listOffsets, resetTimestamp } from './offsets.ts'
 import { ProblemBoard } from './problems.ts'
 import { Starter } from './starter.ts'
+import type { StartedPartition } from './starter.ts'
 import { TopicWatch } from './topic-watch.ts'
 
 export interface KafkaConsumerDeps {
@@ -45,6 +45,7 @@ export interface KafkaTuning {
   readonly commitTimeoutMs: number
   readonly metadataMaxAgeMs: number
   readonly fetchMaxWaitMs: number
+  readonly fetchIdleWaitMs: number
   readonly fetchMaxBytes: number
   readonly partitionMaxBytes: number
   readonly pool: BufferPool
@@ -68,6 +69,8 @@ const defaultTuning: KafkaTuning = {
   commitTimeoutMs: 15_000,
   metadataMaxAgeMs: 30_000,
   fetchMaxWaitMs: 500,
+  // Ten times fewer requests of mappings that have nothing to do; what comes is answered at once all the same.
+  fetchIdleWaitMs: 5000,
   fetchMaxBytes: 4 << 20,
   partitionMaxBytes: 1 << 20,
   pool: sharedPool
@@ -154,7 +157,8 @@ class KafkaConsumer implements Consumer {
       coordinator,
       group: member,
       clock,
-      log
+      log,
+      leaderEpoch: (partition, offset) => this.#fetcher.epochBefore(partition, offset)
     })
     this.#starter = new Starter(options, {
       cluster,
@@ -170,6 +174,9 @@ class KafkaConsumer implements Consumer {
     this.#fetcher = new Fetcher(
       {
         maxWaitMs: tuning.fetchMaxWaitMs,
+        idleWaitMs: tuning.fetchIdleWaitMs,
+        followerMaxAgeMs: tuning.metadataMaxAgeMs,
+        ...(options.clientRack === undefined ? {} : { rack: options.clientRack }),
         maxBytes: tuning.fetchMaxBytes,
         partitionMaxBytes: tuning.partitionMaxBytes,
         requestTimeoutMs
@@ -259,9 +266,12 @@ class KafkaConsumer implements Consumer {
       .map(partition => ({ topic: this.#options.topic, partition }))
   }
 
-  #started(partitions: readonly AssignedPartition[]): void {
-    this.#listener!.assigned(partitions)
-    for (const { topic, partition, startOffset } of partitions) this.#fetcher.add({ topic, partition }, startOffset)
+  #started(partitions: readonly StartedPartition[]): void {
+    this.#listener!.assigned(partitions.map(({ assigned }) => assigned))
+    for (const { assigned, leaderEpoch } of partitions) {
+      const { topic, partition, startOffset } = assigned
+      this.#fetcher.add({ topic, partition }, startOffset, leaderEpoch)
+    }
     this.#fetcher.pump()
   }
 

@@ -14,16 +14,33 @@ const readCommitted = 1
 /** An offset, or why there is none. */
 export type OffsetAnswer = number | Error
 
-type OffsetFetchTopics = readonly {
-  readonly partitions: readonly {
-    readonly partitionIndex: number
-    readonly committedOffset: bigint
-    readonly errorCode: number
+/** What the group's coordinator keeps of a partition. */
+export interface Committed {
+  /** -1: nothing was committed. */
+  readonly offset: number
+  /** Of the last record before the offset; -1: nobody said. */
+  readonly leaderEpoch: number
+  /** Empty: none. */
+  readonly metadata: string
+}
+
+/** As every version has it. */
+interface OffsetFetchAnswer {
+  readonly errorCode?: number
+  readonly topics?: readonly {
+    readonly partitions: readonly {
+      readonly partitionIndex: number
+      readonly committedOffset: bigint
+      /** Told since version 5 only. */
+      readonly committedLeaderEpoch?: number
+      readonly metadata: string | null
+      readonly errorCode: number
+    }[]
   }[]
-}[]
+}
 
 /**
- * Asks the group's coordinator for committed offsets; -1: none. Transactional ones that are pending are waited for.
+ * Asks the group's coordinator for committed offsets. Transactional ones that are pending are waited for.
  * As a member of the protocol `consumer` (`as`) it is refused when the epoch is not the present one.
  */
 export async function committedOffsets(
@@ -33,7 +50,7 @@ export async function committedOffsets(
   topic: string,
   partitions: readonly number[],
   as?: GroupIdentity
-): Promise<Map<number, OffsetAnswer>> {
+): Promise<Map<number, Committed | Error>> {
   const wire = await coordinator.wire('commit')
   const topics = [{ name: topic, partitionIndexes: [...partitions] }]
   const member =
@@ -44,18 +61,21 @@ export async function committedOffsets(
   const response = await cluster.call(wire, apis.offsetFetch, [[request], true])
   const what = `fetching committed offsets of group ${group.groupId}`
   // From version 8 on groups are asked together; before, the one group's answer is the whole response.
-  const older = response as unknown as { readonly errorCode?: number; readonly topics?: OffsetFetchTopics }
-  const whole = (response as Partial<typeof response>).groups?.[0] ?? older
+  const older = response as unknown as OffsetFetchAnswer
+  const whole = (response as unknown as { readonly groups?: readonly OffsetFetchAnswer[] }).groups?.[0] ?? older
   const code = whole.errorCode ?? errorCode.none
   if (code !== errorCode.none) {
     coordinator.forget()
     throw new KafkaRefusal(code, what)
   }
-  const found = new Map<number, OffsetAnswer>()
-  for (const each of whole.topics?.[0]?.partitions ?? [])
+  const found = new Map<number, Committed | Error>()
+  const answers = whole.topics?.[0]?.partitions ?? []
+  for (const { partitionIndex, committedOffset, committedLeaderEpoch: leaderEpoch = -1, metadata, ...each } of answers)
     found.set(
-      each.partitionIndex,
-      each.errorCode === errorCode.none ? Number(each.committedOffset) : new KafkaRefusal(each.errorCode, what)
+      partitionIndex,
+      each.errorCode === errorCode.none
+        ? { offset: Number(committedOffset), leaderEpoch, metadata: metadata ?? '' }
+        : new KafkaRefusal(each.errorCode, what)
     )
   return found
 }
@@ -79,7 +99,7 @@ export async function listOffsets(
         const wire = await cluster.wireTo(leader, 'control')
         const asked = partitions.map(partitionIndex => ({
           partitionIndex,
-          currentLeaderEpoch: -1,
+          currentLeaderEpoch: topic.partitions.get(partitionIndex)!.leaderEpoch,
           timestamp: BigInt(Math.ceil(wanted.get(partitionIndex)!))
         }))
         const response = await cluster.call(wire, apis.listOffsets, [
@@ -100,6 +120,46 @@ export async function listOffsets(
     })
   )
   return found
+}
+
+/** Where the log of a leader says that an epoch ended. */
+export interface EpochEnd {
+  /** The epoch that was asked for, or the last before it that the log has; -1: it has none of them. */
+  readonly leaderEpoch: number
+  /** One past the last record of that epoch. */
+  readonly endOffset: number
+}
+
+/** Before, only brokers might ask (KIP-320). */
+const firstForConsumers = 3
+
+/**
+ * Asks the leader `node` where epochs ended, by partition. Undefined: this broker tells no consumer.
+ * Rejects with BrokerUnreachable; what is refused of one partition is its error.
+ */
+export async function epochEnds(
+  cluster: Cluster,
+  topic: TopicInfo,
+  node: number,
+  epochs: ReadonlyMap<number, number>
+): Promise<Map<number, EpochEnd | Error> | undefined> {
+  const wire = await cluster.wireTo(node, 'control')
+  const offered = cluster.offered(wire).get(apis.offsetForLeaderEpoch.key)
+  if (offered === undefined || offered.max < firstForConsumers) return undefined
+  const partitions = [...epochs].map(([partitionIndex, leaderEpoch]) => ({
+    partitionIndex,
+    currentLeaderEpoch: topic.partitions.get(partitionIndex)?.leaderEpoch ?? -1,
+    leaderEpoch
+  }))
+  const response = await cluster.call(wire, apis.offsetForLeaderEpoch, [-1, [{ name: topic.name, partitions }]])
+  return new Map(
+    (response.topics[0]?.partitions ?? []).map(({ partition, leaderEpoch, endOffset, ...each }) => [
+      partition,
+      each.errorCode === errorCode.none
+        ? { leaderEpoch, endOffset: Number(endOffset) }
+        : new KafkaRefusal(each.errorCode, whatOf(topic, partition))
+    ])
+  )
 }
 
 const whatOf = (topic: TopicInfo, partition: number): string =>

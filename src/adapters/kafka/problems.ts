@@ -45,6 +45,8 @@ export const errorCode = {
   transactionalIdAuthorizationFailed: 53,
   delegationTokenAuthorizationFailed: 65,
   groupIdNotFound: 69,
+  fetchSessionIdNotFound: 70,
+  invalidFetchSessionEpoch: 71,
   listenerNotFound: 72,
   fencedLeaderEpoch: 74,
   unknownLeaderEpoch: 75,
@@ -57,6 +59,7 @@ export const errorCode = {
   throttlingQuotaExceeded: 89,
   producerFenced: 90,
   unknownTopicId: 100,
+  fetchSessionTopicIdError: 106,
   fencedMemberEpoch: 110,
   unreleasedInstanceId: 111,
   staleMemberEpoch: 113

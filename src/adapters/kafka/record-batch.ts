@@ -83,6 +83,7 @@ export interface DecodeTarget {
 /** A decoded batch; `block` is absent when no record of it is for us (control, aborted, below the fetch offset). */
 export interface DecodedBatch {
   readonly nextOffset: number
+  readonly leaderEpoch: number
   readonly block?: Block
 }
 
@@ -127,18 +128,19 @@ export class BatchReader {
   }
 
   #decode(header: BatchHeader, payload: Buffer): DecodedBatch {
+    const { leaderEpoch } = header
     const nextOffset = header.lastOffset + 1
     while (this.#aborted.length > 0 && this.#aborted[0]!.firstOffset <= header.lastOffset)
       this.#abortedProducers.add(this.#aborted.shift()!.producerId)
     if (header.control) {
       if (isAbortMarker(payload)) this.#abortedProducers.delete(header.producerId)
-      return { nextOffset }
+      return { nextOffset, leaderEpoch }
     }
-    if (header.transactional && this.#abortedProducers.has(header.producerId)) return { nextOffset }
-    if (header.lastOffset < this.#target.fetchOffset || header.count === 0) return { nextOffset }
+    if (header.transactional && this.#abortedProducers.has(header.producerId)) return { nextOffset, leaderEpoch }
+    if (header.lastOffset < this.#target.fetchOffset || header.count === 0) return { nextOffset, leaderEpoch }
     const records = header.codec === 0 ? payload : inflated(header, payload)
     const block = decodeRecords(header, records, this.#target, header.codec === 0 ? this.#holder : undefined)
-    return block === undefined ? { nextOffset } : { nextOffset, block }
+    return block === undefined ? { nextOffset, leaderEpoch } : { nextOffset, leaderEpoch, block }
   }
 }
 

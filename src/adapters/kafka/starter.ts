@@ -6,12 +6,19 @@ import type { Committer } from './committer.ts'
 import type { CoordinatorFinder } from './coordinator.ts'
 import type { GroupProtocol } from './group-protocol.ts'
 import { committedOffsets, listAt, listOffsets, startTimestamp } from './offsets.ts'
-import type { GroupHistory, OffsetAnswer } from './offsets.ts'
+import type { Committed, GroupHistory, OffsetAnswer } from './offsets.ts'
 import { problemOf } from './problems.ts'
 import type { ProblemBoard } from './problems.ts'
 import { retryDelayMs } from './retry-delay.ts'
 import type { TopicWatch } from './topic-watch.ts'
 import { Waiter } from './waiter.ts'
+
+/** Where a partition begins, as the listener is told, and what only the fetcher needs. */
+export interface StartedPartition {
+  readonly assigned: AssignedPartition
+  /** Of the last record before its start; -1: not known. */
+  readonly leaderEpoch: number
+}
 
 export interface StarterDeps {
   readonly cluster: Cluster
@@ -23,7 +30,7 @@ export interface StarterDeps {
   readonly log: Log
   readonly problems: ProblemBoard
   /** Their start is known, and committed where the group had none. */
-  readonly started: (partitions: readonly AssignedPartition[]) => void
+  readonly started: (partitions: readonly StartedPartition[]) => void
 }
 
 /**
@@ -104,19 +111,25 @@ export class Starter {
     const wanted = [...this.#pending]
     const as = group.identity
     const committed = await committedOffsets(cluster, coordinator, this.#options, topic.name, wanted, as)
-    const known = wanted.filter(partition => isOffset(committed.get(partition)))
-    this.#tell(known, committed, false)
-    const fresh = wanted.filter(partition => committed.get(partition) === -1)
+    const known = wanted.flatMap(partition => {
+      const found = committed.get(partition)
+      return isCommitted(found) ? [this.#startAt(partition, found)] : []
+    })
+    this.#tell(known)
+    const fresh = wanted.filter(partition => isAbsent(committed.get(partition)))
     const starts = fresh.length === 0 ? new Map<number, OffsetAnswer>() : await this.#starts(topic, fresh, history)
-    const found = fresh.filter(partition => this.#pending.has(partition) && isOffset(starts.get(partition)))
+    const found = fresh.flatMap(partition => {
+      const offset = starts.get(partition)
+      return this.#pending.has(partition) && isOffset(offset) ? [{ topic: topic.name, partition, offset }] : []
+    })
     if (found.length > 0) {
-      const offsets = found.map(partition => ({
-        topic: topic.name,
-        partition,
-        offset: starts.get(partition) as number
-      }))
-      await this.#deps.committer.commit(offsets)
-      this.#tell(found, starts, true)
+      await this.#deps.committer.commit(found)
+      this.#tell(
+        found.map(({ partition, offset: startOffset }) => ({
+          assigned: { topic: topic.name, partition, startOffset, fresh: true },
+          leaderEpoch: -1
+        }))
+      )
     }
     const failure = [...committed.values(), ...starts.values()].find(each => each instanceof Error)
     if (failure !== undefined) {
@@ -142,14 +155,15 @@ export class Starter {
     return found
   }
 
-  #tell(partitions: readonly number[], offsets: ReadonlyMap<number, OffsetAnswer>, fresh: boolean): void {
+  #startAt(partition: number, { offset: startOffset, leaderEpoch, metadata }: Committed): StartedPartition {
+    const assigned = { topic: this.#options.topic, partition, startOffset, fresh: false }
+    return { assigned: metadata === '' ? assigned : { ...assigned, metadata }, leaderEpoch }
+  }
+
+  #tell(partitions: readonly StartedPartition[]): void {
     // Some may have been cancelled while we asked.
-    const wanted = partitions.filter(partition => this.#pending.delete(partition))
-    const { topic } = this.#options
-    if (wanted.length === 0 || this.#stopped) return
-    this.#deps.started(
-      wanted.map(partition => ({ topic, partition, startOffset: offsets.get(partition) as number, fresh }))
-    )
+    const wanted = partitions.filter(({ assigned }) => this.#pending.delete(assigned.partition))
+    if (wanted.length > 0 && !this.#stopped) this.#deps.started(wanted)
   }
 
   async #lookBack(topic: TopicInfo): Promise<void> {
@@ -162,7 +176,7 @@ export class Starter {
     this.#history = {
       // A topic that came after us has nothing older than us.
       partitionCount: this.#deps.watch.cameLater ? 0 : topic.partitions.size,
-      known: [...committed.values()].some(each => isOffset(each))
+      known: [...committed.values()].some(isCommitted)
     }
   }
 
@@ -184,4 +198,8 @@ export class Starter {
   }
 }
 
+const isCommitted = (answer: Committed | Error | undefined): answer is Committed =>
+  answer !== undefined && !(answer instanceof Error) && answer.offset >= 0
+const isAbsent = (answer: Committed | Error | undefined): boolean =>
+  answer !== undefined && !(answer instanceof Error) && answer.offset < 0
 const isOffset = (answer: OffsetAnswer | undefined): answer is number => typeof answer === 'number' && answer >= 0

@@ -1,5 +1,6 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
+import { noTopicId } from './cluster.ts'
 import type { Cluster, TopicInfo } from './cluster.ts'
 import { errorCode, KafkaRefusal, problemOf } from './problems.ts'
 import type { ProblemBoard } from './problems.ts'
@@ -83,8 +84,8 @@ export class TopicWatch {
       if (this.#topic === undefined && found === errorCode.unknownTopicOrPartition) this.#absences++
       if (typeof found === 'number') throw new KafkaRefusal(found, `topic ${this.#name} on ${cluster.bootstrapServers}`)
       problems.clear('topic')
-      this.#topic = found
-      changed(found)
+      this.#topic = newestOf(this.#topic, found)
+      changed(this.#topic)
       return [...found.partitions.values()].every(partition => partition.leader >= 0)
     } catch (error) {
       if (this.#stopped) return false
@@ -94,4 +95,15 @@ export class TopicWatch {
       return false
     }
   }
+}
+
+/** Brokers that have not heard the latest yet tell of leaders that were replaced already: those are not gone back to. */
+function newestOf(before: TopicInfo | undefined, now: TopicInfo): TopicInfo {
+  if (before === undefined || now.id === noTopicId || before.id !== now.id) return now
+  const partitions = new Map(now.partitions)
+  for (const [partition, { leaderEpoch }] of now.partitions) {
+    const known = before.partitions.get(partition)
+    if (known !== undefined && known.leaderEpoch > leaderEpoch) partitions.set(partition, known)
+  }
+  return { ...now, partitions }
 }
