@@ -67,7 +67,9 @@ export function openTransport(options: TransportOptions, sink: ByteSink): Transp
   }
   const failed = (error: Error) => sink.broke(failureOf(address, error, { stage, open, tls: tls !== undefined }))
 
-  socket.once('lookup', () => (stage = 'TCP'))
+  socket.on('lookup', (error: Error | null) => {
+    if (error === null) stage = 'TCP'
+  })
   socket.once('connect', () => {
     socket.setNoDelay(true)
     socket.setKeepAlive(true, keepAliveMs)
@@ -122,11 +124,7 @@ function failureOf(address: string, error: Error, { stage, open, tls }: Progress
   const code = codeOf(error)
   if (error instanceof AddressRefused) return failure('connection', stage)
   // After the handshake too: with TLS 1.3 a broker looks at our certificate when we believe that all is done.
-  if (
-    tls &&
-    /^ERR_SSL_.*ALERT/.test(code) &&
-    !/ALERT_(HANDSHAKE_FAILURE|PROTOCOL_VERSION|UNRECOGNIZED_NAME)$/.test(code)
-  )
+  if (tls && /^ERR_SSL_.*ALERT/.test(code) && !/ALERT_(PROTOCOL_VERSION|UNRECOGNIZED_NAME)$/.test(code))
     return failure('client-refused', 'TLS')
   if (open) return new BrokerUnreachable(address, reason, { cause: error })
   if (stage === 'DNS') return failure('unresolvable', 'DNS')
