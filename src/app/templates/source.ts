@@ -1,0 +1,196 @@
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
+import type { Document } from 'yaml'
+import { TemplateError } from './problems.ts'
+import type { TemplateProblem } from './problems.ts'
+import { at } from './tree.ts'
+
+/** More than any template has; a file of aliases of aliases would grow without end. */
+const mostNodes = 1_000_000
+
+/** `1.1` is what CloudFormation reads (`yes` is true), `1.2` what the Serverless Framework reads. */
+export type YamlVersion = '1.1' | '1.2'
+
+/**
+ * The text of a template: its content, with the short forms (`!Ref x`) written out (`{ Ref: x }`), and where in the text
+ * a path of it stands.
+ */
+export class TemplateSource {
+  /** As it was named. */
+  readonly file: string
+  /** Absolute: what relative paths in the template are relative to. */
+  readonly folder: string
+  readonly root: unknown
+  readonly #text: string
+  readonly #moved = new Map<string, string>()
+  #positions: ReadonlyMap<string, { readonly line: number; readonly column: number }> | undefined
+
+  /** Throws TemplateError `MILL_TEMPLATE_UNREADABLE`. */
+  constructor(file: string, text: string, version: YamlVersion = '1.1') {
+    this.file = file
+    this.folder = dirname(resolve(file))
+    this.#text = text
+    this.root = parse(file, text, version)
+  }
+
+  /** The same text read by the other version's rules. */
+  as(version: YamlVersion): TemplateSource {
+    return new TemplateSource(this.file, this.#text, version)
+  }
+
+  /** Something is looked at as if it stood at `path`, but was written at `origin`: errors name that. */
+  moved(path: string, origin: string): void {
+    if (path !== origin) this.#moved.set(path, origin)
+  }
+
+  /** A problem, at the place where a person finds it. */
+  problem(path: string, message: string): TemplateProblem {
+    const origin = this.originOf(path)
+    return { file: this.file, path: origin, ...this.#positionOf(origin), message }
+  }
+
+  /** Where it was written what is looked at as if it stood at `path`. */
+  originOf(path: string): string {
+    let origin = path
+    // What was moved may have been moved before.
+    for (let times = 0; times < 8; times++) {
+      const prefix = prefixesOf(origin).find(prefix => this.#moved.has(prefix))
+      if (prefix === undefined) return origin
+      origin = `${this.#moved.get(prefix)}${origin.slice(prefix.length)}`
+    }
+    return origin
+  }
+
+  #positionOf(path: string): { readonly line: number; readonly column: number } | undefined {
+    // Only a template with errors pays for this.
+    this.#positions ??= positionsOf(this.#text)
+    const prefix = prefixesOf(path).find(prefix => this.#positions?.has(prefix))
+    return prefix === undefined ? undefined : this.#positions.get(prefix)
+  }
+}
+
+/** The text of a file. Throws TemplateError `MILL_TEMPLATE_UNREADABLE`. */
+export function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').replace(/^\uFEFF/, '')
+  } catch (error) {
+    throw unreadable(file, error instanceof Error ? error.message : String(error))
+  }
+}
+
+export const unreadable = (file: string, message: string, line?: number, column?: number): TemplateError =>
+  new TemplateError('MILL_TEMPLATE_UNREADABLE', file, [
+    { file, path: '', message, ...(line === undefined ? {} : { line }), ...(column === undefined ? {} : { column }) }
+  ])
+
+/** The path itself, then those above it. */
+function prefixesOf(path: string): string[] {
+  const ends = [...path.matchAll(/\.(?=[\w:$-])|\[(?=\d+\]|")/g)].map(({ index }) => index)
+  return [path, ...ends.reverse().map(end => path.slice(0, end))].filter(prefix => prefix !== '')
+}
+
+function parse(file: string, text: string, version: YamlVersion): unknown {
+  if (/^\s*\{/.test(text)) {
+    try {
+      return JSON.parse(text)
+    } catch {
+      // YAML's flow style begins so too, and its parser knows the line.
+    }
+  }
+  const lines = new LineCounter()
+  const document = parseText(text, version, lines)
+  const error = document.errors[0]
+  if (error !== undefined) {
+    const { line, col } = lines.linePos(error.pos[0])
+    throw unreadable(file, error.message.split(/ at line \d/)[0] ?? error.message, line, col)
+  }
+  let nodes = 0
+  return plain(document, document.contents, () => {
+    if (++nodes > mostNodes) throw unreadable(file, `its aliases stand for more than ${mostNodes} values`)
+  })
+}
+
+// Dates, base 60 and binary data are types of YAML 1.1 that CloudFormation leaves out: AWSTemplateFormatVersion is a text.
+const leftOut = new Set(
+  ['timestamp', 'binary', 'merge', 'omap', 'pairs', 'set'].map(name => `tag:yaml.org,2002:${name}`)
+)
+
+const parseText = (text: string, version: YamlVersion, lineCounter: LineCounter): Document =>
+  parseDocument(text, {
+    version,
+    lineCounter,
+    schema: version === '1.1' ? 'yaml-1.1' : 'core',
+    customTags: tags =>
+      tags.filter(
+        tag => typeof tag === 'string' || !(leftOut.has(tag.tag) || ('format' in tag && tag.format === 'TIME'))
+      )
+  })
+
+/** The value of a node, with the functions that short tags stand for. */
+function plain(document: Document, node: unknown, count: () => void): unknown {
+  count()
+  if (isAlias(node)) return plain(document, node.resolve(document), count)
+  if (isScalar(node)) return tagged(node.tag, node.value)
+  if (isSeq(node)) {
+    return tagged(
+      node.tag,
+      node.items.map(item => plain(document, item, count))
+    )
+  }
+  if (!isMap(node)) return null
+  const merged: [string, unknown][] = []
+  const written: [string, unknown][] = []
+  for (const { key, value } of node.items) {
+    const name = String(isScalar(key) ? (key.source ?? key.value) : key)
+    const content = plain(document, value, count)
+    if (name === '<<') merged.push(...mergedEntries(content))
+    else written.push([name, content])
+  }
+  return tagged(node.tag, Object.fromEntries([...merged, ...written]))
+}
+
+/** `<<: *defaults`, or a list of such: the first wins. */
+function mergedEntries(content: unknown): [string, unknown][] {
+  const maps: unknown[] = Array.isArray(content) ? content.toReversed() : [content]
+  return maps.flatMap(map => (typeof map === 'object' && map !== null ? Object.entries(map) : []))
+}
+
+function tagged(tag: string | undefined, value: unknown): unknown {
+  if (tag === undefined || !/^![A-Za-z]/.test(tag)) return value
+  const name = tag.slice(1)
+  return { [name === 'Ref' || name === 'Condition' ? name : `Fn::${name}`]: value }
+}
+
+function positionsOf(text: string): ReadonlyMap<string, { readonly line: number; readonly column: number }> {
+  const found = new Map<string, { readonly line: number; readonly column: number }>()
+  const lines = new LineCounter()
+  const document = parseText(text, '1.2', lines)
+  const note = (path: string, node: unknown) => {
+    const start = typeof node === 'object' && node !== null && 'range' in node ? (node.range as number[])[0] : undefined
+    if (start === undefined || path === '') return
+    const { line, col } = lines.linePos(start)
+    found.set(path, { line, column: col })
+  }
+  const walk = (node: unknown, path: string) => {
+    if (isMap(node)) {
+      // A function is told at the place of the value that it stands for.
+      const inner = isFunctionTag(node.tag) ? at(path, `Fn::${node.tag?.slice(1)}`) : path
+      for (const { key, value } of node.items) {
+        const step = at(inner, String(isScalar(key) ? (key.source ?? key.value) : key))
+        note(step, key)
+        walk(value, step)
+      }
+    } else if (isSeq(node)) {
+      const inner = isFunctionTag(node.tag) ? at(path, `Fn::${node.tag?.slice(1)}`) : path
+      for (const [index, item] of node.items.entries()) {
+        note(at(inner, index), item)
+        walk(item, at(inner, index))
+      }
+    }
+  }
+  walk(document.contents, '')
+  return found
+}
+
+const isFunctionTag = (tag: string | undefined): boolean => tag !== undefined && /^![A-Za-z]/.test(tag)
