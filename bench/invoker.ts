@@ -1,4 +1,5 @@
-// Invocations per second and CPU per call of the HTTP invoker, beside what others would write by hand, in one run.
+// Invocations per second and CPU per call of the invokers for HTTP and AWS Lambda, beside what others would write by hand,
+// in one run.
 // By hand only: node bench/invoker.ts [rounds]. Client CPU alone is counted; the function is a process of its own.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -6,9 +7,12 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { Pool, type Dispatcher } from 'undici'
+import { AwsCredentials } from '../src/adapters/invoker/aws-credentials.ts'
 import { FunctionHost } from '../src/adapters/invoker/function-host.ts'
 import { openHttpInvoker } from '../src/adapters/invoker/http.ts'
+import { openLambdaInvoker } from '../src/adapters/invoker/lambda.ts'
 import type { HttpTarget } from '../src/ports/functions.ts'
+import type { Invoker } from '../src/ports/invoker.ts'
 import type { Log } from '../src/ports/log.ts'
 
 const inFlight = 16
@@ -44,6 +48,7 @@ async function compare(rounds: number): Promise<void> {
   const contenders = [
     viaDispatch(url),
     viaInvoker({ kind: 'http', url, headers: {}, timeoutMs: 60_000 }),
+    viaLambda(url),
     viaRequest(url),
     viaNodeHttp(port)
   ]
@@ -67,6 +72,11 @@ async function compare(rounds: number): Promise<void> {
     }
     console.log(`\n${label}, ${inFlight} in flight, median of ${rounds} rounds`)
     const base = results.get('undici.request') ?? []
+    const rateOf = (name: string, at: number) => results.get(name)?.[at]?.perSecond ?? NaN
+    const toHttp = base.map((_, at) => rateOf('openLambdaInvoker', at) / rateOf('openHttpInvoker', at))
+    const least = Math.min(...toHttp).toFixed(2)
+    const most = Math.max(...toHttp).toFixed(2)
+    console.log(`  AWS Lambda to HTTP: ${median(toHttp).toFixed(2)}× calls/s (${least} to ${most})`)
     for (const [name, measured] of results) {
       const speed = median(measured.map(({ perSecond }, at) => perSecond / (base[at]?.perSecond ?? NaN)))
       const cost = median(measured.map(({ cpuUs }, at) => cpuUs / (base[at]?.cpuUs ?? NaN)))
@@ -99,7 +109,26 @@ function median(values: number[]): number {
 }
 
 function viaInvoker(target: HttpTarget, name = 'openHttpInvoker'): Contender {
-  const invoker = openHttpInvoker(target)
+  return calling(name, openHttpInvoker(target))
+}
+
+/** The same server, which does not look at the signature: what signing costs is ours. */
+function viaLambda(endpoint: string): Contender {
+  const key = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' }
+  const credentials = new AwsCredentials({ provider: async () => async () => key })
+  const functionName = 'arn:aws:lambda:eu-west-1:123456789012:function:orders'
+  const target = {
+    kind: 'lambda',
+    functionName,
+    region: 'eu-west-1',
+    endpoint,
+    signed: true,
+    timeoutMs: 60_000
+  } as const
+  return calling('openLambdaInvoker', openLambdaInvoker(target, { credentials }))
+}
+
+function calling(name: string, invoker: Invoker): Contender {
   const { signal } = new AbortController()
   const call = async (event: Buffer) => {
     const reply = await invoker.invoke(event, { requestId: 'r', mapping: 'm', signal })

@@ -28,6 +28,8 @@ export interface MillraceOptions {
   readonly config?: Readonly<Record<string, unknown>>
   /** Beside `serve` and ports 0. */
   readonly args?: readonly string[]
+  /** Beside the machine's own variables, of which AWS's and ours are kept from it. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 export interface Exit {
@@ -48,6 +50,7 @@ export class MillraceProcess implements AsyncDisposable {
   /** What it said on stderr that is no log line. */
   readonly said: string[] = []
   readonly #args: readonly string[]
+  readonly #env: Readonly<Record<string, string>>
   readonly #reaper: Reaper
   #child: Child | undefined
   /** Index of the first log line of the present life. */
@@ -55,18 +58,19 @@ export class MillraceProcess implements AsyncDisposable {
   #exited: Promise<Exit> = Promise.resolve({ code: null, signal: null })
   #urls: { api: string; admin: string } | undefined
 
-  private constructor(folder: string, args: readonly string[]) {
+  private constructor(folder: string, { args = [], env = {} }: MillraceOptions) {
     this.folder = folder
     this.#args = args
+    this.#env = env
     this.#reaper = new Reaper(folder)
   }
 
   /** Starts it; resolves when it serves. */
-  static async start({ config = {}, args = [] }: MillraceOptions = {}): Promise<MillraceProcess> {
+  static async start(options: MillraceOptions = {}): Promise<MillraceProcess> {
     const folder = await mkdtemp(join(tmpdir(), 'millrace-e2e-'))
-    const millrace = new MillraceProcess(folder, args)
+    const millrace = new MillraceProcess(folder, options)
     try {
-      await writeFile(join(folder, 'millrace.yaml'), stringify(config))
+      await writeFile(join(folder, 'millrace.yaml'), stringify(options.config ?? {}))
       await millrace.start()
     } catch (error) {
       await millrace.close()
@@ -104,7 +108,8 @@ export class MillraceProcess implements AsyncDisposable {
     if (this.#child !== undefined) throw new Error('millrace runs already')
     const child = launch(
       ['serve', '--data-dir', this.dataDir, '--listen', '127.0.0.1:0', '--admin-listen', '127.0.0.1:0', ...this.#args],
-      this.folder
+      this.folder,
+      this.#env
     )
     this.#child = child
     this.#lifeBegan = this.log.length
@@ -208,12 +213,16 @@ export async function runMillrace(
   }
 }
 
-function launch(args: readonly string[], cwd: string): Child {
+function launch(args: readonly string[], cwd: string, own: Readonly<Record<string, string>> = {}): Child {
   // Nothing of the machine's own configuration may leak in: AWS_REGION alone would change every ARN.
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(AWS|MILLRACE|NODE_OPTIONS|NODE_TEST)/.test(name))
   )
-  return spawn(process.execPath, [program, ...args], { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] })
+  return spawn(process.execPath, [program, ...args], {
+    cwd,
+    env: { ...env, ...own },
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
 }
 
 /** Resolves when it has ended. Meanwhile its id lies where the reaper finds it. */

@@ -45,11 +45,9 @@ export class LambdaInspector {
   async #ask(target: LambdaTarget, qualifier: string | undefined): Promise<FunctionFacts> {
     const { functionName, region, endpoint, role } = target
     const cache = this.#options.credentials.of(role, region)
-    try {
-      await cache.current()
-    } catch (error) {
-      throw new MillraceError('MILL_AWS_CREDENTIALS', [messageOf(error)], { cause: error })
-    }
+    await Promise.resolve(cache.current()).catch((error: unknown) => {
+      throw new MillraceError('MILL_AWS_CREDENTIALS', [messageOf(error)])
+    })
     const { GetFunctionConfigurationCommand, LambdaClient } = await import('@aws-sdk/client-lambda')
     const client = new LambdaClient({
       region,
@@ -79,7 +77,8 @@ export class LambdaInspector {
     // An emulator that has only Invoke answers what no service of AWS does.
     if (status === 404 || status === 405 || status === 501) return {}
     const why = status === undefined ? messageOf(error) : `${status} ${error.name}: ${error.message}`
-    throw new MillraceError('MILL_AWS_UNREACHABLE', ['AWS Lambda', `function ${functionName}`, why], { cause: error })
+    // Without its cause: an error of the SDK holds the request, and whoever logs it would log that.
+    throw new MillraceError('MILL_AWS_UNREACHABLE', ['AWS Lambda', `function ${functionName}`, why])
   }
 }
 
