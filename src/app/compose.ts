@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import { ConfiguredClusters } from '../adapters/clusters/configured-clusters.ts'
 import { systemClock } from '../adapters/host/system-clock.ts'
 import { ThreadHost } from '../adapters/host/thread-host.ts'
 import { AwsCredentials } from '../adapters/invoker/aws-credentials.ts'
 import { ConfiguredFunctions } from '../adapters/invoker/catalog.ts'
+import { LambdaInspector } from '../adapters/invoker/lambda-inspector.ts'
 import { FunctionHost } from '../adapters/invoker/function-host.ts'
 import { openSqliteStore } from '../adapters/store/sqlite.ts'
 import { AdminServer } from '../control/admin-server.ts'
@@ -13,8 +13,10 @@ import { Fleet } from '../fleet/fleet.ts'
 import type { Log } from '../ports/log.ts'
 import type { MappingStore } from '../ports/mapping-store.ts'
 import type { Service } from '../ports/service.ts'
+import { openClusters } from './clusters.ts'
 import type { Config } from './config.ts'
 import { DirectInvoke } from './direct-invoke.ts'
+import { lambdaOf } from './lambda-of.ts'
 import { localFunctions } from './local-functions.ts'
 
 export interface ServerParts {
@@ -79,14 +81,16 @@ export class MillraceServer implements Service {
     const functionHost = new FunctionHost({ functions: localFunctions(this.#config), region, accountId, log, clock })
     this.#undo.push(() => functionHost.stop({ graceMs: 0 }))
     await functionHost.start()
+    const awsCredentials = new AwsCredentials({ clock, log })
     const functions = new ConfiguredFunctions({
       functions: this.#config.functions,
       host: functionHost,
       region,
-      accountId
+      accountId,
+      inspect: new LambdaInspector({ credentials: awsCredentials, clock, log }).inspect,
+      ...lambdaOf(this.#config, log)
     })
-    const awsCredentials = new AwsCredentials({ clock, log })
-    const clusters = new ConfiguredClusters(this.#config.clusters)
+    const clusters = openClusters(this.#config, clock)
     const invoke = new DirectInvoke(log, awsCredentials)
     this.#undo.push(async () => invoke[Symbol.asyncDispose]())
     const host = new ThreadHost({
@@ -96,7 +100,11 @@ export class MillraceServer implements Service {
         logLevel: this.#config.logLevel,
         drainMs: Math.max(leastDrainMs, this.#config.graceMs),
         groupProtocol: this.#config.groupProtocol,
-        groupInstanceId: this.#config.groupInstanceId
+        groupInstanceId: this.#config.groupInstanceId,
+        strictAws,
+        backoff: this.#config.backoff,
+        destinationDir: this.#config.destinationDir,
+        region
       },
       log
     })
@@ -124,7 +132,11 @@ export class MillraceServer implements Service {
       clock,
       invoke: invoke.call
     })
-    this.#admin = new AdminServer({ listen: adminListen, ready: () => this.#ready(store) })
+    this.#admin = new AdminServer({
+      listen: adminListen,
+      ready: () => this.#ready(store),
+      metrics: () => Promise.resolve(this.#fleet?.counts.prometheus() ?? '')
+    })
     await this.#api.start()
     await this.#admin.start()
     await this.#fleet.start()

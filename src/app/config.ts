@@ -1,18 +1,14 @@
 import { availableParallelism } from 'node:os'
-import { resolve } from 'node:path'
+import { join, resolve } from 'node:path'
 import { readConfigFile, type ConfigFile } from './config/file.ts'
 import { nearest } from './config/nearest.ts'
 import { credentialVariables } from './config/fields.ts'
+import { refuseUnknownKeys } from './config/field-reader.ts'
 import { optionKeys, options, type OptionKey } from './config/options.ts'
-import {
-  readClusters,
-  readCredentials,
-  readEnvironmentCredential,
-  readFunctions,
-  refuseSecrets,
-  refuseUnknownKeys,
-  sectionKeys
-} from './config/sections.ts'
+import { readClusters, readSecrets } from './config/clusters.ts'
+import { readCredentials, readEnvironmentCredential, sectionKeys } from './config/sections.ts'
+import { readFunctions } from './config/functions.ts'
+import { hasAwsCredentials } from './config/aws-environment.ts'
 import { groupProtocolChoices, logLevels, type Config, type Credential, type LogLevel } from './config/shape.ts'
 import type { Given, Source } from './config/source.ts'
 import { addressText, readValue, record, valueError } from './config/value.ts'
@@ -25,6 +21,7 @@ export type {
   FunctionConfig,
   HandlerFunctionConfig,
   HttpFunctionConfig,
+  LambdaFunctionConfig,
   LogLevel
 } from './config/shape.ts'
 
@@ -92,11 +89,16 @@ function assemble({ cwd, env }: ConfigInputs, given: LoadedConfig['given'], file
   const logLevel = read('logLevel')
   const groupProtocol = read('groupProtocol')
   const groupInstanceId = read('groupInstanceId')
-  if (file) refuseSecrets(file)
+  const unknownFunctions = read('unknownFunctions')
+  const callsLambda = unknownFunctions === 'lambda' || (unknownFunctions === 'auto' && hasAwsCredentials(env))
+  const lambdaEndpoint = env['AWS_ENDPOINT_URL_LAMBDA'] || env['AWS_ENDPOINT_URL']
+  const mskBrokers = read('mskBrokers')
+  const dataDir = resolve(startOfPath(given.dataDir.source, cwd, baseDir), read('dataDir'))
+  const destinationDir = read('destinationDir')
   const config: Config = {
     listen: read('listen'),
     adminListen: read('adminListen'),
-    dataDir: resolve(startOfPath(given.dataDir.source, cwd, baseDir), read('dataDir')),
+    dataDir,
     store: { kind: read('store') },
     region: read('region'),
     accountId: read('accountId'),
@@ -105,9 +107,20 @@ function assemble({ cwd, env }: ConfigInputs, given: LoadedConfig['given'], file
     workers: workers === 'auto' ? availableParallelism() : workers,
     credentials: mergeCredentials(file ? readCredentials(file) : [], readEnvironmentCredential(env)),
     functions: file ? readFunctions(file) : record([]),
+    ...(callsLambda ? { unknownFunctions: 'lambda' } : {}),
+    ...(lambdaEndpoint ? { lambdaEndpoint } : {}),
     clusters: file ? readClusters(file) : record([]),
+    secrets: file ? readSecrets(file) : record([]),
+    mskBrokers: mskBrokers === 'public' || mskBrokers === 'ipv6' ? mskBrokers : 'vpc',
+    allowSaslPlaintext: read('allowSaslPlaintext'),
     groupProtocol: groupProtocolChoices.find(choice => choice === groupProtocol) ?? 'auto',
     groupInstanceId: groupInstanceId === 'none' ? '' : groupInstanceId,
+    destinationDir:
+      destinationDir === 'auto'
+        ? join(dataDir, 'destinations')
+        : resolve(startOfPath(given.destinationDir.source, cwd, baseDir), destinationDir),
+    backoff: { baseMs: read('retryBaseMs'), capMs: read('retryCapMs'), throttleCapMs: read('throttleCapMs') },
+    maxFilters: read('maxFilters'),
     logLevel: logLevels.find((level): level is LogLevel => level === logLevel) ?? 'info',
     graceMs: read('graceSeconds') * 1000,
     baseDir

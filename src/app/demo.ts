@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { LambdaClient } from '@aws-sdk/client-lambda'
 import { openLog } from '../adapters/log/pino.ts'
 import { anyCredentials } from '../control/authenticator.ts'
+import { defaultBackoff } from '../core/retry/backoff.ts'
 import { EmbeddedBroker } from '../devbroker/broker.ts'
 import type { DemoFlags } from './cli/demo.ts'
 import { MillraceServer } from './compose.ts'
@@ -15,6 +16,9 @@ import { exitCodes } from './exit-codes.ts'
 import type { Io } from './io.ts'
 
 const topic = 'orders'
+const failedTopic = 'orders-failed'
+/** The bad record is tried once, and this often again. */
+const maxRetries = 2
 /** Producing is spread over this long, so that there is something to watch. */
 const produceMs = 6_000
 const tickMs = 50
@@ -29,6 +33,10 @@ export interface DemoAccount extends Findings {
   readonly calls: number
   readonly failedOnPurpose: number
   readonly restarts: number
+  /** Failure documents in the destination. */
+  readonly inDestination: number
+  /** Records of the batch with the bad one, what finding it has cost, and what it may cost at most. */
+  readonly poisonedBatch: { readonly records: number; readonly extraCalls: number; readonly mostExtraCalls: number }
   readonly uncommitted: number
   readonly ok: boolean
   readonly seconds: number
@@ -59,6 +67,7 @@ class Demo {
   /** By partition. */
   readonly #sent: number[]
   readonly #totals: number[]
+  readonly #poison: { readonly partition: number; readonly offset: number }
   #functionUrl = ''
   #server: MillraceServer | undefined
   #state = 'not created'
@@ -70,9 +79,15 @@ class Demo {
     this.#io = io
     this.#dataDir = dataDir
     this.#account = new Account(partitions, valueOf)
-    this.#function = new OrdersFunction(seen => {
-      this.#account.note(seen)
-    }, failAt)
+    // Near the end: after the restart, so that batches are full.
+    this.#poison = { partition: partitions - 1, offset: Math.floor((records / partitions) * 0.8) }
+    this.#account.expectGivenUp(this.#poison.partition, this.#poison.offset)
+    this.#function = new OrdersFunction(
+      seen => {
+        this.#account.note(seen)
+      },
+      { failAt, poison: this.#poison }
+    )
     this.#sent = Array.from({ length: partitions }, () => 0)
     this.#totals = Array.from(
       { length: partitions },
@@ -91,11 +106,14 @@ class Demo {
     try {
       await this.#broker.start()
       this.#broker.createTopic(topic, { partitions })
+      this.#broker.createTopic(failedTopic, { partitions: 1 })
       say(
         `• Kafka      an embedded broker on ${this.#broker.bootstrap}, topic "${topic}" with ${partitions} partitions`
       )
       this.#functionUrl = await this.#function.start()
-      say(`• function   "orders" at ${this.#functionUrl}; it fails its call number ${failAt} on purpose`)
+      say(
+        `• function   "orders" at ${this.#functionUrl}; it fails its call number ${failAt}, and whenever it gets order ${this.#poison.partition}-${this.#poison.offset}`
+      )
       await this.#startServer()
       say(`• Millrace   speaks the AWS Lambda API on ${this.#url}`)
       const uuid = await this.#createMapping()
@@ -107,7 +125,7 @@ class Demo {
       say('• restart    half way: the server stops, with records on the way, and starts again on its data directory')
       await this.#restartServer()
       await produced
-      await this.#until(() => this.#account.distinct >= records)
+      await this.#until(() => this.#account.distinct >= records - 1)
       await this.#until(() => this.#uncommitted(groupId) === 0)
       await this.#deleteMapping(uuid)
       this.#picture.stop()
@@ -141,6 +159,10 @@ class Demo {
   #close(groupId: string, seconds: number): DemoAccount {
     const findings = this.#account.close(this.#totals)
     const uncommitted = this.#uncommitted(groupId)
+    const inDestination = this.#broker.endOffset(failedTopic, 0)
+    const { poisonedRecords: inBatch, callsToIsolate: extraCalls } = this.#function
+    const mostExtraCalls = 2 * Math.ceil(Math.log2(Math.max(1, inBatch))) + maxRetries
+    const poisonedBatch = { records: inBatch, extraCalls, mostExtraCalls }
     return {
       produced: this.#flags.records,
       partitions: this.#flags.partitions,
@@ -148,8 +170,15 @@ class Demo {
       calls: this.#function.calls,
       failedOnPurpose: this.#function.failures,
       restarts: this.#restarts,
+      inDestination,
+      poisonedBatch,
       uncommitted,
-      ok: isClean(findings) && uncommitted === 0 && findings.received === this.#flags.records,
+      ok:
+        isClean(findings) &&
+        uncommitted === 0 &&
+        findings.received === this.#flags.records - 1 &&
+        inDestination === 1 &&
+        poisonedBatch.extraCalls <= poisonedBatch.mostExtraCalls,
       seconds
     }
   }
@@ -186,8 +215,14 @@ class Demo {
       credentials: [],
       functions: { orders: { kind: 'http', url: this.#functionUrl, timeoutSeconds: 30, headers: {} } },
       clusters: {},
+      secrets: {},
+      mskBrokers: 'vpc',
+      allowSaslPlaintext: false,
       groupProtocol: 'auto',
       groupInstanceId: '',
+      destinationDir: join(this.#dataDir, 'destinations'),
+      backoff: defaultBackoff,
+      maxFilters: 5,
       logLevel: 'error',
       graceMs: 10_000,
       baseDir: this.#dataDir
@@ -214,7 +249,10 @@ class Demo {
         Topics: [topic],
         BatchSize: 100,
         MaximumBatchingWindowInSeconds: 0,
-        StartingPosition: 'TRIM_HORIZON'
+        StartingPosition: 'TRIM_HORIZON',
+        BisectBatchOnFunctionError: true,
+        MaximumRetryAttempts: maxRetries,
+        DestinationConfig: { OnFailure: { Destination: `kafka://${failedTopic}` } }
       })
     )
     for (const end = performance.now() + patienceMs; performance.now() < end;) {
@@ -280,17 +318,23 @@ const line = (name: string, value: number, good: boolean): string =>
   `  ${name.padEnd(34)}${String(value).padStart(8)}  ${good ? 'ok' : 'WRONG'}`
 
 function summary(account: DemoAccount): string {
-  const { produced, partitions, received, missing, twice, outOfOrder, damaged, uncommitted } = account
+  const { produced, partitions, received, missing, twice, outOfOrder, damaged, uncommitted, inDestination } = account
+  const { records, extraCalls, mostExtraCalls } = account.poisonedBatch
   return [
     '',
-    account.ok ? 'Every record reached the function exactly once, in order.' : 'The account does not balance.',
+    account.ok
+      ? 'Every record was processed exactly once, in order; the one that cannot be lies in the destination.'
+      : 'The account does not balance.',
     line(`produced to ${partitions} partitions`, produced, true),
-    line('received by the function', received, received === produced),
+    line('processed by the function', received, received === produced - 1),
+    line(`given up, in topic ${failedTopic}`, inDestination, inDestination === 1),
     line('missing', missing, missing === 0),
     line('delivered twice', twice, twice === 0),
     line('out of order in a partition', outOfOrder, outOfOrder === 0),
     line('damaged', damaged, damaged === 0),
     line('not committed to Kafka', uncommitted, uncommitted === 0),
-    `  ${account.calls} calls, ${account.failedOnPurpose} failed on purpose and was tried again; ${account.restarts} restart of the server; ${account.seconds} s`
+    line(`calls to find it among ${records}`, extraCalls, extraCalls <= mostExtraCalls) +
+      ` (at most 2·⌈log₂ ${records}⌉ + ${maxRetries} = ${mostExtraCalls})`,
+    `  ${account.calls} calls, ${account.failedOnPurpose} of them failed; ${account.restarts} restart of the server; ${account.seconds} s`
   ].join('\n')
 }

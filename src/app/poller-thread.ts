@@ -1,22 +1,35 @@
 // What a poller's thread runs: it composes pollers from what the host sends, and tells the host how they fare.
 import { randomUUID } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
+import { AwsCredentialChain } from '../adapters/aws/credentials.ts'
+import { openDestination } from '../adapters/destination/open-destination.ts'
 import type { FromThread, ThreadOptions, ToThread } from '../adapters/host/thread-messages.ts'
 import { systemClock } from '../adapters/host/system-clock.ts'
 import { AwsCredentials } from '../adapters/invoker/aws-credentials.ts'
 import { openInvoker } from '../adapters/invoker/open.ts'
 import { openKafkaConsumer } from '../adapters/kafka/kafka-consumer.ts'
+import { topicDestination } from '../adapters/kafka/topic-destination.ts'
 import { openLog } from '../adapters/log/pino.ts'
+import { openClusterSecrets } from '../adapters/secrets/cluster-secrets.ts'
 import { EventBuffers } from '../poller/event-buffers.ts'
 import { Poller } from '../poller/poller.ts'
+import type { Destination } from '../ports/destination.ts'
+import type { Log } from '../ports/log.ts'
 import type { PollerAssignment, PollerReport } from '../ports/poller-host.ts'
 
 if (parentPort === null) throw new Error('poller-thread runs as a worker thread only')
 const port = parentPort
-const { logLevel, drainMs, groupProtocol, groupInstanceId } = workerData as ThreadOptions
+const { logLevel, drainMs, groupProtocol, groupInstanceId, strictAws, backoff, destinationDir, region } =
+  workerData as ThreadOptions
 const log = openLog({ level: logLevel })
 const buffers = new EventBuffers()
 const credentials = new AwsCredentials({ clock: systemClock, log })
+const secrets = openClusterSecrets({
+  aws: new AwsCredentialChain(systemClock),
+  clock: systemClock,
+  environment: process.env,
+  strictAws
+})
 const pollers = new Map<number, Poller>()
 
 function open(poller: number, assignment: PollerAssignment): void {
@@ -37,17 +50,34 @@ function open(poller: number, assignment: PollerAssignment): void {
         ...(groupInstanceId === '' ? {} : { groupInstanceId: `${groupInstanceId}-${mapping}` }),
         drainMs
       },
-      { clock: systemClock, log: mappingLog }
+      { clock: systemClock, log: mappingLog, secrets }
     ),
     invoker: openInvoker(target, { log: mappingLog, clock: systemClock, credentials }),
+    ...openDestinationOf(assignment, mappingLog),
     clock: systemClock,
     log,
     buffers,
+    backoff,
+    strictAws,
     report,
     newRequestId: randomUUID
   })
   pollers.set(poller, opened)
   opened.start()
+}
+
+function openDestinationOf(
+  { mapping, cluster, destination: target }: PollerAssignment,
+  mappingLog: Log
+): { destination?: Destination } {
+  if (target === undefined) return {}
+  const deps = { clock: systemClock, log: mappingLog }
+  return {
+    destination:
+      target.kind === 'kafka'
+        ? topicDestination({ topic: target.topic, cluster, clientId: `millrace-${mapping}` }, { ...deps, secrets })
+        : openDestination(target, { ...deps, region, destinationDir })
+  }
 }
 
 async function stop(poller: number, graceMs: number): Promise<void> {

@@ -2,6 +2,7 @@ import { failureMessages, type Failure } from '../core/destination/document.ts'
 import { type DestinationTarget, targetText } from '../core/destination/target.ts'
 import { EventEncoder, type EventSourceFields } from '../core/event/encoder.ts'
 import { sharesRecords } from '../core/batch/shares.ts'
+import type { GiveUp } from '../core/offsets/progress.ts'
 import { backoffMs } from '../core/retry/backoff.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Destination } from '../ports/destination.ts'
@@ -35,6 +36,8 @@ export class FailureRoute {
   readonly #parts: FailureRouteParts
   /** Without a limit: a record that is too large for the function has to be told of too. */
   readonly #encoder: EventEncoder
+  /** When each was decided on: every delivery of a failure tells the same. */
+  readonly #decidedAt = new WeakMap<GiveUp, number>()
 
   constructor(parts: FailureRouteParts) {
     this.#parts = parts
@@ -89,6 +92,8 @@ export class FailureRoute {
 
   #failure({ shares, reason, attempt }: GivenUp): Failure {
     const { mapping, functionArn, source, clock } = this.#parts
+    const nowMs = this.#decidedAt.get(reason) ?? clock.now()
+    this.#decidedAt.set(reason, nowMs)
     return {
       condition: reason.condition,
       requestId: reason.requestId,
@@ -98,7 +103,7 @@ export class FailureRoute {
       invokeCount: Math.max(1, attempt.failures),
       // The call went through, whatever the function made of it.
       response: reason.response === undefined ? undefined : { statusCode: 200, ...reason.response },
-      nowMs: clock.now(),
+      nowMs,
       // Already one of its own, and the same for the next owner who delivers this again.
       uuid: reason.requestId,
       source,

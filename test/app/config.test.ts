@@ -55,6 +55,9 @@ test('works with no file at all', async () => {
     allowSaslPlaintext: false,
     groupProtocol: 'auto',
     groupInstanceId: '',
+    destinationDir: join(cwd, '.millrace', 'destinations'),
+    backoff: { baseMs: 500, capMs: 60_000, throttleCapMs: 15_000 },
+    maxFilters: 5,
     logLevel: 'info',
     graceMs: 30_000,
     baseDir: cwd
@@ -76,6 +79,9 @@ memoryBudgetMiB: 512
 workers: 3
 groupProtocol: classic
 groupInstanceId: node-1
+destinationDir: failures
+retryBaseMs: 100
+maxFilters: 10
 logLevel: debug
 graceSeconds: 5
 credentials:
@@ -115,6 +121,9 @@ allowSaslPlaintext: true
     allowSaslPlaintext: true,
     groupProtocol: 'classic',
     groupInstanceId: 'node-1',
+    destinationDir: join(cwd, 'failures'),
+    backoff: { baseMs: 100, capMs: 60_000, throttleCapMs: 15_000 },
+    maxFilters: 10,
     logLevel: 'debug',
     graceMs: 5_000,
     baseDir: cwd

@@ -1,3 +1,4 @@
+import type { Backoff } from '../../core/retry/backoff.ts'
 import type { GroupProtocolChoice } from '../../ports/consumer.ts'
 import type { PollerAssignment, PollerReport } from '../../ports/poller-host.ts'
 import type { LogLevel } from '../../ports/log.ts'
@@ -19,4 +20,12 @@ export interface ThreadOptions {
   readonly groupProtocol: GroupProtocolChoice
   /** This node's; with a mapping's UUID it names the member. Empty: members are not static. */
   readonly groupInstanceId: string
+  /** Refuse what AWS refuses. */
+  readonly strictAws: boolean
+  /** Pauses between tries. */
+  readonly backoff: Backoff
+  /** Folder of `file:` destinations. */
+  readonly destinationDir: string
+  /** Of this deployment. */
+  readonly region: string
 }

@@ -100,6 +100,36 @@ export const options = {
     env: ['MILLRACE_GROUP_INSTANCE_ID'],
     doc: 'A name that no other node has: a restart of this node within the session then rebalances nothing.'
   },
+  destinationDir: {
+    type: { kind: 'path' },
+    default: 'auto',
+    env: ['MILLRACE_DESTINATION_DIR'],
+    doc: 'The files of file: destinations are here; auto: destinations in the data directory.'
+  },
+  retryBaseMs: {
+    type: { kind: 'int', min: 10, max: 60_000 },
+    default: 500,
+    env: ['MILLRACE_RETRY_BASE_MS'],
+    doc: 'The longest first pause before a failed batch is tried again; each further one may be twice as long. The pause itself is drawn below it.'
+  },
+  retryCapMs: {
+    type: { kind: 'int', min: 10, max: 3_600_000 },
+    default: 60_000,
+    env: ['MILLRACE_RETRY_CAP_MS'],
+    doc: 'Pauses grow to this at most.'
+  },
+  throttleCapMs: {
+    type: { kind: 'int', min: 10, max: 3_600_000 },
+    default: 15_000,
+    env: ['MILLRACE_THROTTLE_CAP_MS'],
+    doc: 'Pauses after a throttled call grow to this at most, unless the function asks for more.'
+  },
+  maxFilters: {
+    type: { kind: 'int', min: 5, max: 20 },
+    default: 5,
+    env: ['MILLRACE_MAX_FILTERS'],
+    doc: 'Most filters of a mapping. AWS: 5, up to 10 on request.'
+  },
   unknownFunctions: {
     type: { kind: 'choice', values: ['auto', 'lambda', 'refuse'] },
     default: 'auto',

@@ -30,6 +30,9 @@ function optionRows({ config, given }: LoadedConfig): Row[] {
     store: config.store.kind,
     groupInstanceId: config.groupInstanceId || 'none',
     unknownFunctions: config.unknownFunctions ?? 'refuse',
+    retryBaseMs: config.backoff.baseMs,
+    retryCapMs: config.backoff.capMs,
+    throttleCapMs: config.backoff.throttleCapMs,
     graceSeconds: config.graceMs / 1000
   }
   return optionKeys.map(key => {

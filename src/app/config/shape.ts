@@ -1,4 +1,6 @@
+import type { Backoff } from '../../core/retry/backoff.ts'
 import type { GroupProtocolChoice } from '../../ports/consumer.ts'
+import type { AssumedRole, TlsFiles } from '../../ports/functions.ts'
 import type { LogLevel } from '../../ports/log.ts'
 
 /** Everything the program was told, checked and with defaults filled in. Plain data: composition reads it, nobody writes. */
@@ -23,11 +25,27 @@ export interface Config {
   readonly credentials: readonly Credential[]
   /** By bare function name. */
   readonly functions: Readonly<Record<string, FunctionConfig>>
+  /** Names that are none of `functions` are functions at AWS Lambda; absent: they are refused. */
+  readonly unknownFunctions?: 'lambda'
+  /** What the environment says of AWS Lambda's address. */
+  readonly lambdaEndpoint?: string
   /** By MSK ARN. */
   readonly clusters: Readonly<Record<string, ClusterConfig>>
+  /** By secret ARN. */
+  readonly secrets: Readonly<Record<string, SecretConfig>>
+  /** Which brokers of MSK clusters are used. */
+  readonly mskBrokers: 'vpc' | 'public' | 'ipv6'
+  /** Mappings may ask for SASL without TLS. */
+  readonly allowSaslPlaintext: boolean
   readonly groupProtocol: GroupProtocolChoice
   /** This node's among the nodes of a cluster, for static members; empty: members are not static. */
   readonly groupInstanceId: string
+  /** Absolute path; made when it is first needed. */
+  readonly destinationDir: string
+  /** Pauses between tries. */
+  readonly backoff: Backoff
+  /** Most filters of a mapping. */
+  readonly maxFilters: number
   readonly logLevel: LogLevel
   /** How long a stop waits for batches in flight. */
   readonly graceMs: number
@@ -49,7 +67,7 @@ export interface Credential {
   readonly sessionToken?: string
 }
 
-export type FunctionConfig = HttpFunctionConfig | HandlerFunctionConfig
+export type FunctionConfig = HttpFunctionConfig | LambdaFunctionConfig | HandlerFunctionConfig
 
 /** A function behind an HTTP endpoint. */
 export interface HttpFunctionConfig {
@@ -59,6 +77,26 @@ export interface HttpFunctionConfig {
   readonly timeoutSeconds: number
   /** Sent with every call; may hold a secret, so never logged. */
   readonly headers: Readonly<Record<string, string>>
+  /** Absolute paths. */
+  readonly tls?: TlsFiles
+  readonly http2?: boolean
+  readonly compress?: 'gzip'
+  /** Most calls at a time; absent: no limit. */
+  readonly concurrency?: number
+}
+
+/** A function at AWS Lambda, or at anything that speaks its Invoke. */
+export interface LambdaFunctionConfig {
+  readonly kind: 'lambda'
+  /** Name or ARN as written, a qualifier included. */
+  readonly lambda: string
+  /** Absent: that of the environment, else AWS. */
+  readonly endpoint?: string
+  readonly timeoutSeconds: number
+  readonly signed: boolean
+  readonly role?: AssumedRole
+  /** Most calls at a time; absent: no limit. */
+  readonly concurrency?: number
 }
 
 /** A Node handler that Millrace runs in child processes. */
@@ -74,10 +112,19 @@ export interface HandlerFunctionConfig {
   readonly memoryMiB: number
 }
 
+/** `host:port` of brokers by how they are reached; at least one. */
 export interface ClusterConfig {
-  /** `host:port` of brokers that take plaintext connections. */
-  readonly plaintext: readonly string[]
+  readonly plaintext?: readonly string[]
+  readonly tls?: readonly string[]
+  readonly saslScram?: readonly string[]
+  readonly saslIam?: readonly string[]
+  /** Absolute path of a PEM file with the authorities to trust them by. */
+  readonly rootCa?: string
 }
+
+/** Where a secret is that AWS need not be asked for; the path is absolute. */
+export type SecretConfig =
+  { readonly kind: 'file'; readonly path: string } | { readonly kind: 'environment'; readonly variable: string }
 
 export const logLevels = ['debug', 'info', 'warn', 'error', 'silent'] as const satisfies readonly LogLevel[]
 export const groupProtocolChoices = ['auto', 'classic', 'consumer'] as const satisfies readonly GroupProtocolChoice[]

@@ -18,6 +18,8 @@ export class Account {
   readonly #next: number[]
   readonly #seen: Set<number>[]
   readonly #value: (partition: number, offset: number) => string
+  /** Given up: not expected, and passed over. */
+  readonly #givenUp = new Set<string>()
   #received = 0
   #twice = 0
   #outOfOrder = 0
@@ -44,6 +46,12 @@ export class Account {
     return this.#seen.reduce((sum, seen) => sum + seen.size, 0)
   }
 
+  /** The function cannot process this one: it is to lie elsewhere. */
+  expectGivenUp(partition: number, offset: number): void {
+    this.#givenUp.add(`${partition}/${offset}`)
+    if (this.#next[partition] === offset) this.#next[partition] = offset + 1
+  }
+
   note({ partition, offset, value }: Seen): void {
     this.#received++
     const seen = this.#seen[partition]
@@ -54,15 +62,16 @@ export class Account {
     if (seen.has(offset)) this.#twice++
     else if (offset !== this.#next[partition]) this.#outOfOrder++
     seen.add(offset)
-    this.#next[partition] = offset + 1
+    this.#next[partition] = this.#givenUp.has(`${partition}/${offset + 1}`) ? offset + 2 : offset + 1
   }
 
   /** What is there to say when `sent` records of each partition should have come. */
   close(sent: readonly number[]): Findings {
     const missing = sent.reduce((sum, count, partition) => sum + Math.max(0, count - this.of(partition)), 0)
+    const givenUp = this.#givenUp.size
     return {
       received: this.#received,
-      missing,
+      missing: missing - givenUp,
       twice: this.#twice,
       outOfOrder: this.#outOfOrder,
       damaged: this.#damaged

@@ -6,18 +6,29 @@ interface KafkaEvent {
   readonly records: Readonly<Record<string, readonly { partition: number; offset: number; value: string }[]>>
 }
 
-/** The function of the demo, behind HTTP: it takes `aws:kafka` events, and fails one call on purpose. */
+/** What goes wrong on purpose. */
+export interface Trouble {
+  /** Fails its call number `failAt`, before it has looked at a record of it. */
+  readonly failAt: number
+  /** Fails whenever it finds this record among others, or alone. */
+  readonly poison: { readonly partition: number; readonly offset: number }
+}
+
+/** The function of the demo, behind HTTP: it takes `aws:kafka` events, fails one call, and every call with the bad record. */
 export class OrdersFunction {
   readonly #note: (seen: Seen) => void
-  readonly #failAt: number
+  readonly #trouble: Trouble
   readonly #server: Server
+  /** Of the first batch with the bad record: `partition/offset`. */
+  #poisoned: Set<string> | undefined
   calls = 0
   failures = 0
+  /** Calls after the first with records of that batch: what it costs to find the bad one. */
+  callsToIsolate = 0
 
-  /** Fails its call number `failAt`, before it has looked at a record of it. */
-  constructor(note: (seen: Seen) => void, failAt: number) {
+  constructor(note: (seen: Seen) => void, trouble: Trouble) {
     this.#note = note
-    this.#failAt = failAt
+    this.#trouble = trouble
     this.#server = createServer((request, response) => {
       void this.#handle(request, response)
     })
@@ -44,18 +55,31 @@ export class OrdersFunction {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
     this.calls++
-    if (this.calls === this.#failAt) {
+    const event = JSON.parse(Buffer.concat(chunks).toString()) as KafkaEvent
+    const records = Object.values(event.records).flat()
+    const error = this.#errorOf(records)
+    if (error === undefined) {
+      for (const { partition, offset, value } of records)
+        this.#note({ partition, offset, value: Buffer.from(value, 'base64').toString() })
+    } else {
       this.failures++
       response.setHeader('x-amz-function-error', 'Unhandled')
-      response.end(JSON.stringify({ errorType: 'Error', errorMessage: 'failing once, on purpose' }))
-      return
     }
-    const event = JSON.parse(Buffer.concat(chunks).toString()) as KafkaEvent
-    for (const records of Object.values(event.records)) {
-      for (const { partition, offset, value } of records) {
-        this.#note({ partition, offset, value: Buffer.from(value, 'base64').toString() })
-      }
-    }
-    response.end()
+    response.end(error === undefined ? '' : JSON.stringify({ errorType: 'Error', errorMessage: error }))
+  }
+
+  /** Records in the first batch that held the bad one; 0 before it came. */
+  get poisonedRecords(): number {
+    return this.#poisoned?.size ?? 0
+  }
+
+  #errorOf(records: KafkaEvent['records'][string]): string | undefined {
+    const { failAt, poison } = this.#trouble
+    const names = records.map(({ partition, offset }) => `${partition}/${offset}`)
+    if (names.some(name => this.#poisoned?.has(name))) this.callsToIsolate++
+    if (this.calls === failAt) return 'failing once, on purpose'
+    if (!names.includes(`${poison.partition}/${poison.offset}`)) return undefined
+    this.#poisoned ??= new Set(names)
+    return `order ${poison.partition}-${poison.offset} cannot be processed`
   }
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
 import { ThreadHost } from '../../../src/adapters/host/thread-host.ts'
+import { defaultBackoff } from '../../../src/core/retry/backoff.ts'
 import { silentLog } from '../../../src/adapters/log/silent.ts'
 import type { PollerAssignment, PollerReport } from '../../../src/ports/poller-host.ts'
 import { aSpec } from '../../support/mappings.ts'
@@ -9,7 +10,16 @@ function setup(t: TestContext, threads = 1) {
   const host = new ThreadHost({
     entry: new URL('../../fixtures/fake-poller-thread.ts', import.meta.url),
     threads,
-    thread: { logLevel: 'silent', drainMs: 1_000, groupProtocol: 'auto', groupInstanceId: '' },
+    thread: {
+      logLevel: 'silent',
+      drainMs: 1_000,
+      groupProtocol: 'auto',
+      groupInstanceId: '',
+      strictAws: false,
+      backoff: defaultBackoff,
+      destinationDir: 'destinations',
+      region: 'us-east-1'
+    },
     patienceMs: 100,
     log: silentLog
   })
