@@ -1,11 +1,15 @@
 const v4Form = /^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$/
 const v6Form = /^[0-9a-fA-F:]*:[0-9a-fA-F:]*$/
 
+/** Nobody writes more zeros than this. */
+export const maxAddressLength = 64
+
 /**
  * An IPv4 or IPv6 address as 4 or 16 bytes in hexadecimal, undefined for any other text. As event-ruler (Java) reads them:
  * leading zeros are decimal, `::ffff:…` is the IPv4 address in it, dots inside IPv6 are not known.
  */
 export function addressDigits(text: string): string | undefined {
+  if (text.length > maxAddressLength) return undefined
   if (v4Form.test(text)) return v4Digits(text)
   return v6Form.test(text) ? v6Digits(text) : undefined
 }
