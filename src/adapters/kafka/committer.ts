@@ -10,7 +10,14 @@ import { retryDelayMs } from './retry-delay.ts'
 import { Waiter } from './waiter.ts'
 
 /** How a refused commit goes on. */
-type CommitReaction = 'taken' | 'again' | 'again-elsewhere' | 'again-after-beat' | 'again-when-settled' | 'refused'
+type CommitReaction =
+  | 'taken'
+  | 'again'
+  | 'again-elsewhere'
+  | 'again-after-beat'
+  | 'again-when-settled'
+  | 'again-without-metadata'
+  | 'refused'
 
 /** Same code, same reaction: the table of what OffsetCommit may answer. Unknown codes are tried again. */
 export function reactToCommit(code: number): CommitReaction {
@@ -30,8 +37,10 @@ export function reactToCommit(code: number): CommitReaction {
     // Our epoch was raised, and the answer that tells us so is under way or lost.
     case errorCode.staleMemberEpoch:
       return 'again-after-beat'
-    case errorCode.fencedInstanceId:
+    // The broker takes less than Kafka's default; the offset is worth more than what goes with it.
     case errorCode.offsetMetadataTooLarge:
+      return 'again-without-metadata'
+    case errorCode.fencedInstanceId:
     case errorCode.invalidGroupId:
     case errorCode.topicAuthorizationFailed:
     case errorCode.groupAuthorizationFailed:
@@ -156,6 +165,7 @@ export class Committer {
         const reaction = this.#reaction(code, identity)
         if (reaction === 'taken') pending.offsets.delete(partition)
         if (reaction === 'again-elsewhere') coordinator.forget()
+        if (reaction === 'again-without-metadata') this.#strip(pending, partition)
         if (reaction !== 'refused' || settled.has(pending)) continue
         pending.reject(new KafkaRefusal(code, `committing partition ${partition} of ${this.#topic}`))
         settled.add(pending)
@@ -167,6 +177,15 @@ export class Committer {
     this.#queue = this.#queue.filter(pending => !settled.has(pending))
     const unsettled = sent.some(pending => !settled.has(pending))
     return unsettled && this.#expire(new Error(`Kafka did not take the commit within ${this.#timeoutMs} ms`))
+  }
+
+  #strip({ offsets }: Pending, partition: number): void {
+    const { topic, offset, metadata } = offsets.get(partition)!
+    offsets.set(partition, { topic, partition, offset })
+    this.#deps.log.error(
+      { partition, offset, bytes: metadata?.length },
+      'the broker takes too little metadata with commits: tries and finished records above the offset are not known to a new owner; set offset.metadata.max.bytes to 4096 or more'
+    )
   }
 
   #reaction(code: number, used: GroupIdentity): CommitReaction {

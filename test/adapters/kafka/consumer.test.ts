@@ -161,9 +161,20 @@ function behaviour(groupProtocol: 'classic' | 'consumer'): void {
     await consumer.commit([at(0, 2)])
     broker.answerNext('OffsetCommit', { dropConnection: true })
     await consumer.commit([at(0, 3)])
-    broker.answerNext('OffsetCommit', { error: 'OFFSET_METADATA_TOO_LARGE' })
-    await assert.rejects(consumer.commit([at(0, 4)]), /OFFSET_METADATA_TOO_LARGE/)
+    broker.answerNext('OffsetCommit', { error: 'GROUP_AUTHORIZATION_FAILED' })
+    await assert.rejects(consumer.commit([at(0, 4)]), /GROUP_AUTHORIZATION_FAILED/)
     assert.equal(broker.committed('readers', 'orders', 0)?.offset, 3)
+  })
+
+  test('an offset is committed although the broker takes no metadata of that length', async t => {
+    const { broker, open, owns } = await world(t, 1)
+    const { consumer, listener } = open()
+    await owns(listener, 0)
+    await consumer.commit([{ ...at(0, 1), metadata: 'progress' }])
+    assert.equal(broker.committed('readers', 'orders', 0)?.metadata, 'progress')
+    await consumer.commit([{ ...at(0, 2), metadata: 'x'.repeat(4_097) }])
+    const { offset, metadata } = broker.committed('readers', 'orders', 0)!
+    assert.deepEqual([offset, metadata], [2, ''])
   })
 
   test('a member that the coordinator no longer knows loses everything at once and joins anew', async t => {

@@ -55,7 +55,7 @@ suite('what a commit does about an error code', () => {
   const table: readonly (readonly [number, string])[] = [
     [0, 'taken'],
     [3, 'again'],
-    [12, 'refused'],
+    [12, 'again-without-metadata'],
     [14, 'again-elsewhere'],
     [16, 'again-elsewhere'],
     [22, 'again-when-settled'],
