@@ -61,6 +61,8 @@ export interface ConsumerProblem {
    * client-refused      the broker does not take our certificate, or misses one
    * client-certificate  our certificate or key cannot be used at all
    * secret              what holds our credentials cannot be had
+   * permission          AWS does not let us have it
+   * role                the mapping's role cannot be assumed
    */
   readonly kind:
     | 'unresolvable'
@@ -69,6 +71,8 @@ export interface ConsumerProblem {
     | 'client-refused'
     | 'client-certificate'
     | 'secret'
+    | 'permission'
+    | 'role'
     | 'authentication'
     | 'authorization'
     | 'unknown-topic'
