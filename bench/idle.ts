@@ -58,7 +58,10 @@ async function openFunction() {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     arrival,
-    [Symbol.dispose]: () => void (server.close(), server.closeAllConnections())
+    [Symbol.dispose]: () => {
+      server.close()
+      server.closeAllConnections()
+    }
   }
 }
 
@@ -117,7 +120,7 @@ async function main(): Promise<void> {
     adminListen: '127.0.0.1:0',
     dataDir: join(folder, 'data'),
     workers: 1,
-    logLevel: 'warn',
+    logLevel: 'error',
     credentials: [credentials],
     functions: { bench: { http: target.url } }
   }

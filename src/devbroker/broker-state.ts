@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { FetchSessions } from './fetch-sessions.ts'
 import { Groups } from './groups.ts'
 import type { GroupsOptions } from './groups.ts'
 import { Topics } from './topics.ts'
@@ -25,6 +26,7 @@ export class BrokerState {
   readonly clusterId = randomBytes(16).toString('base64url')
   readonly topics: Topics
   readonly groups: Groups
+  readonly fetchSessions = new FetchSessions()
   #producerIds = 0
 
   constructor(options: BrokerStateOptions) {

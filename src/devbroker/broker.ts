@@ -7,6 +7,7 @@ import { Connection } from './connection.ts'
 import { Faults } from './faults.ts'
 import type { Fault } from './faults.ts'
 import type { Commit } from './groups.ts'
+import type { CommittedOffset } from './offset-store.ts'
 import { buildBatch } from './record-batch.ts'
 import type { NewRecord } from './record-batch.ts'
 import { Responder } from './responder.ts'
@@ -134,9 +135,17 @@ export class EmbeddedBroker implements AsyncDisposable {
     this.#state.topics.log(topic, partition).deleteBefore(beforeOffset)
   }
 
-  committed(groupId: string, topic: string, partition: number): { offset: number; metadata: string } | undefined {
-    const found = this.#state.groups.offsets(groupId)?.get(topic, partition)
-    return found === undefined ? undefined : { offset: found.offset, metadata: found.metadata }
+  /**
+   * Another leader for the partition, as far as one broker can have one: the leader epoch grows, and the log goes on from
+   * `endOffset` (default: where it ends), as after an election of a replica that lacked the rest. Throws inside a batch.
+   */
+  elect(topic: string, partition: number, endOffset?: number): void {
+    const log = this.#state.topics.log(topic, partition)
+    log.elect(endOffset ?? log.endOffset)
+  }
+
+  committed(groupId: string, topic: string, partition: number): CommittedOffset | undefined {
+    return this.#state.groups.offsets(groupId)?.get(topic, partition)
   }
 
   /** Calls `listener` with every commit that is accepted, in order, until the returned function is called. */
@@ -187,6 +196,7 @@ export class EmbeddedBroker implements AsyncDisposable {
     server.close()
     this.dropConnections()
     this.#state.groups.disband()
+    this.#state.fetchSessions.clear()
     await closed
   }
 

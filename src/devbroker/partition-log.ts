@@ -27,8 +27,11 @@ export interface LogLimits {
   readonly logAppendTime: boolean
 }
 
-/** The only epoch a partition of this broker ever has: its leader never changes. */
-export const leaderEpoch = 0
+/** Offsets from `from` on were written under this leader epoch. */
+interface EpochStart {
+  readonly epoch: number
+  readonly from: number
+}
 
 /** A batch that keeps a larger chunk of memory alive than itself is copied out of it. */
 function ownBytes(batch: Buffer): Buffer {
@@ -45,7 +48,7 @@ function ownBytes(batch: Buffer): Buffer {
 export class PartitionLog implements Holder {
   readonly #budget: LogBudget
   readonly #limits: () => LogLimits
-  readonly #producers = new ProducerState()
+  #producers = new ProducerState()
   readonly #listeners = new Set<() => void>()
   #batches: StoredBatch[] = []
   /** Index of the first batch still held: dropping from the head must not move the rest every time. */
@@ -53,6 +56,8 @@ export class PartitionLog implements Holder {
   #bytes = 0
   #startOffset = 0
   #endOffset = 0
+  /** Ascending; never empty. */
+  #epochs: EpochStart[] = [{ epoch: 0, from: 0 }]
 
   constructor(budget: LogBudget, limits: () => LogLimits) {
     this.#budget = budget
@@ -70,6 +75,47 @@ export class PartitionLog implements Holder {
 
   get bytes(): number {
     return this.#bytes
+  }
+
+  get leaderEpoch(): number {
+    return this.#epochs.at(-1)!.epoch
+  }
+
+  /** Refuses a client that takes another leader for the present one; −1: it does not say. */
+  checkEpoch(epoch: number): void {
+    if (epoch > this.leaderEpoch) throw new KafkaError('UNKNOWN_LEADER_EPOCH')
+    if (epoch >= 0 && epoch < this.leaderEpoch) throw new KafkaError('FENCED_LEADER_EPOCH')
+  }
+
+  /** Under which the last record before `offset` was written. */
+  epochBefore(offset: number): number {
+    return (this.#epochs.findLast(({ from }) => from < offset) ?? this.#epochs[0]!).epoch
+  }
+
+  /** Where that epoch ended, or the last before it that wrote here; −1 for one that is still to come. */
+  epochEnd(epoch: number): { leaderEpoch: number; endOffset: number } {
+    if (epoch < 0 || epoch > this.leaderEpoch) return { leaderEpoch: -1, endOffset: -1 }
+    const next = this.#epochs.findIndex(each => each.epoch > epoch)
+    const found = this.#epochs.at(next < 0 ? -1 : next - 1)!
+    return { leaderEpoch: found.epoch, endOffset: next < 0 ? this.#endOffset : this.#epochs[next]!.from }
+  }
+
+  /** A new leader epoch, in which the log goes on from `offset`: what lies there and behind is lost. */
+  elect(offset: number): void {
+    const inside = this.#batches.find(batch => batch.baseOffset < offset && batch.lastOffset >= offset)
+    if (inside !== undefined || offset < this.#startOffset || offset > this.#endOffset)
+      throw new Error(`the log can be cut between its batches only, and offset ${offset} is not between two`)
+    const epoch = this.leaderEpoch + 1
+    while (this.#batches.length > this.#head && this.#batches.at(-1)!.baseOffset >= offset) {
+      const lost = this.#batches.pop()!
+      this.#bytes -= lost.bytes
+      this.#budget.removed(lost)
+    }
+    this.#endOffset = offset
+    this.#epochs = [...this.#epochs.filter(({ from }) => from < offset), { epoch, from: offset }]
+    // What producers sent last may be gone: they are taken as they come.
+    this.#producers = new ProducerState()
+    this.#announce()
   }
 
   /** Appends what a producer sent. Throws a KafkaError when it must be refused; then nothing has changed. */
@@ -180,7 +226,7 @@ export class PartitionLog implements Holder {
 
   #store(buffer: Buffer, header: BatchHeader, logAppendTime: number, now: number): Appended {
     const baseOffset = this.#endOffset
-    placeBatch(buffer, baseOffset, leaderEpoch)
+    placeBatch(buffer, baseOffset, this.leaderEpoch)
     if (logAppendTime >= 0) stampBatch(buffer, logAppendTime)
     const batch: StoredBatch = {
       buffer,

@@ -1,7 +1,7 @@
 import { codeOf, defineApi } from '../api.ts'
 import type { RequestContext } from '../api.ts'
 import { errorCodes, KafkaError } from '../error-codes.ts'
-import { leaderEpoch } from '../partition-log.ts'
+import type { AskedPartition, OfTopic, SessionTurn } from '../fetch-sessions.ts'
 import type { ErrorName } from '../error-codes.ts'
 import type { PartitionLog } from '../partition-log.ts'
 import * as s from '../wire-schema.ts'
@@ -58,8 +58,9 @@ const response = s.struct({
 })
 
 type Request = s.Reading<typeof request>
-type Answers = s.Writing<typeof response>['topics']
+type Topics = readonly OfTopic<AskedPartition>[]
 type PartitionAnswer = s.Writing<typeof partitionAnswer>
+type Answers = readonly OfTopic<PartitionAnswer>[]
 
 function refused(partitionIndex: number, errorCode: number, log?: PartitionLog): PartitionAnswer {
   const end = log?.endOffset ?? -1
@@ -74,9 +75,9 @@ function refused(partitionIndex: number, errorCode: number, log?: PartitionLog):
 }
 
 /** Names the partitions of a request, once: the logs do not move while it waits. */
-function locate(request: Request, { broker, version }: RequestContext) {
+function locate(topics: Topics, { broker, version }: RequestContext) {
   const byId = version >= 13
-  return request.topics.map(({ topic: name, topicId, partitions }) => {
+  return topics.map(({ topic: name, topicId, partitions }) => {
     const topic = byId ? broker.topics.byId(topicId) : broker.topics.get(name)
     const unknown: ErrorName = byId && topic === undefined ? 'UNKNOWN_TOPIC_ID' : 'UNKNOWN_TOPIC_OR_PARTITION'
     return {
@@ -104,7 +105,7 @@ function read(located: Located, request: Request, now: number): { topics: Answer
     const log = find()
     try {
       if (log === undefined) throw new KafkaError(unknown)
-      if (asked.currentLeaderEpoch > leaderEpoch) throw new KafkaError('UNKNOWN_LEADER_EPOCH')
+      log.checkEpoch(asked.currentLeaderEpoch)
       log.expire(now)
       const maxBytes = Math.min(asked.partitionMaxBytes, request.maxBytes - bytes)
       // However small the limits, the first batch of an answer goes out whole, or the reader could never go on (KIP-74).
@@ -120,6 +121,15 @@ function read(located: Located, request: Request, now: number): { topics: Answer
     return { topic: name, topicId, partitions: partitions.map(readOne) }
   })
   return { topics, bytes, failed }
+}
+
+/** Or the error of the whole answer. */
+function beginTurn(request: Request, { broker, version }: RequestContext): SessionTurn | number {
+  try {
+    return broker.fetchSessions.turn(request, version >= 13)
+  } catch (error) {
+    return codeOf(error)
+  }
 }
 
 /** Resolves at the next change of one of the logs, after `ms`, or when nobody waits any more. */
@@ -145,17 +155,17 @@ export const fetch = defineApi({
   request,
   response,
   async handle(request, context) {
-    // No fetch sessions (KIP-227): a session asked for is answered with id 0, which tells the client to send everything
-    // every time. A client that names one can only mean another broker, or this one before it was started again.
-    if (request.sessionId !== 0) return { errorCode: errorCodes.FETCH_SESSION_ID_NOT_FOUND, topics: [] }
-    const located = locate(request, context)
+    const turn = beginTurn(request, context)
+    if (typeof turn === 'number') return { errorCode: turn, topics: [] }
+    const located = locate(turn.topics, context)
     // Real time, whatever the broker's clock says: it is the client that waits.
     const deadline = performance.now() + request.maxWaitMs
     for (;;) {
       const { topics, bytes, failed } = read(located, request, context.broker.now())
       const leftMs = deadline - performance.now()
       const isEnough = bytes >= request.minBytes || failed || located.length === 0
-      if (isEnough || leftMs <= 0 || context.signal.aborted) return { topics }
+      if (isEnough || leftMs <= 0 || context.signal.aborted)
+        return { sessionId: turn.sessionId, topics: turn.news(topics) }
       const logs = located.flatMap(({ partitions }) => partitions.flatMap(({ log }) => log() ?? []))
       await nextChange(logs, leftMs, context.signal)
     }

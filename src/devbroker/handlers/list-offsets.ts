@@ -1,7 +1,7 @@
 import { attempt, defineApi } from '../api.ts'
 import type { RequestContext } from '../api.ts'
 import { KafkaError } from '../error-codes.ts'
-import { leaderEpoch } from '../partition-log.ts'
+import type { RecordTime } from '../record-times.ts'
 import * as s from '../wire-schema.ts'
 
 /** Timestamps with a meaning of their own; −4 and −5 are about tiered storage (KIP-405), −6 about both. */
@@ -33,30 +33,32 @@ const response = s.struct({
   topics: s.array(s.struct({ name: s.string, partitions: s.array(partitionAnswer) }))
 })
 
-const nothing = { timestamp: -1, offset: -1 }
+const nothing = { timestamp: -1, offset: -1, leaderEpoch: -1 }
 
 function find(
   topic: string,
   { partitionIndex, timestamp, currentLeaderEpoch }: s.Reading<typeof partitionRequest>,
   { broker }: RequestContext
-): { timestamp: number; offset: number } {
+): { timestamp: number; offset: number; leaderEpoch: number } {
   const log = broker.topics.log(topic, partitionIndex)
-  if (currentLeaderEpoch > leaderEpoch) throw new KafkaError('UNKNOWN_LEADER_EPOCH')
+  log.checkEpoch(currentLeaderEpoch)
+  const at = (found: RecordTime | undefined) =>
+    found === undefined ? nothing : { ...found, leaderEpoch: log.epochBefore(found.offset + 1) }
   log.expire(broker.now())
   switch (timestamp) {
     case special.latest:
-      return { timestamp: -1, offset: log.endOffset }
+      return at({ timestamp: -1, offset: log.endOffset })
     case special.earliest:
     case special.earliestLocal:
-      return { timestamp: -1, offset: log.startOffset }
+      return at({ timestamp: -1, offset: log.startOffset })
     case special.maxTimestamp:
-      return log.latestByTime() ?? nothing
+      return at(log.latestByTime())
     case special.latestTiered:
       return nothing
     default:
       if (timestamp < 0)
         throw new KafkaError('UNSUPPORTED_VERSION', `no meaning is known for the timestamp ${timestamp}`)
-      return log.firstSince(timestamp) ?? nothing
+      return at(log.firstSince(timestamp))
   }
 }
 
@@ -74,7 +76,7 @@ export const listOffsets = defineApi({
         let found = nothing
         const { errorCode } = attempt(() => (found = find(name, asked, context)))
         const { partitionIndex } = asked
-        return { partitionIndex, errorCode, ...found, leaderEpoch: found.offset < 0 ? -1 : leaderEpoch }
+        return { partitionIndex, errorCode, ...found }
       })
     }))
   }),
@@ -115,7 +117,7 @@ const epochResponse = s.struct({
   )
 })
 
-/** Where an epoch ended (KIP-320). There is only ever one, so either it is still going on or it never was. */
+/** Where an epoch ended (KIP-320). */
 export const offsetForLeaderEpoch = defineApi({
   key: 23,
   name: 'OffsetForLeaderEpoch',
@@ -127,14 +129,13 @@ export const offsetForLeaderEpoch = defineApi({
     topics: topics.map(({ topic, partitions }) => ({
       topic,
       partitions: partitions.map(asked => {
-        let endOffset = -1
+        let end = { leaderEpoch: -1, endOffset: -1 }
         const { errorCode } = attempt(() => {
           const log = broker.topics.log(topic, asked.partition)
-          if (asked.currentLeaderEpoch > leaderEpoch) throw new KafkaError('UNKNOWN_LEADER_EPOCH')
-          if (asked.leaderEpoch === leaderEpoch) endOffset = log.endOffset
+          log.checkEpoch(asked.currentLeaderEpoch)
+          end = log.epochEnd(asked.leaderEpoch)
         })
-        const { partition } = asked
-        return { errorCode, partition, endOffset, leaderEpoch: endOffset < 0 ? -1 : leaderEpoch }
+        return { errorCode, partition: asked.partition, ...end }
       })
     }))
   }),

@@ -3,7 +3,6 @@ import type { RequestContext } from '../api.ts'
 import { nodeId } from '../broker-state.ts'
 import { codeOf } from '../api.ts'
 import { errorCodes } from '../error-codes.ts'
-import { leaderEpoch } from '../partition-log.ts'
 import type { Topic } from '../topics.ts'
 import * as s from '../wire-schema.ts'
 
@@ -52,7 +51,7 @@ function describe({ name, id, partitions }: Topic): s.Writing<typeof topic> {
     errorCode: errorCodes.NONE,
     name,
     topicId: id,
-    partitions: partitions.map((_log, partitionIndex) => ({
+    partitions: partitions.map(({ leaderEpoch }, partitionIndex) => ({
       errorCode: errorCodes.NONE,
       partitionIndex,
       leaderId: nodeId,
