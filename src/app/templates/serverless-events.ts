@@ -1,5 +1,5 @@
 import { nearest } from '../config/nearest.ts'
-import { absent, unresolved } from './resolver.ts'
+import { unresolved } from './resolver.ts'
 import type { ServerlessVariables } from './serverless-variables.ts'
 import type { TemplateSource } from './source.ts'
 import { at, below, isTree, kindOf, own, put, scalarText } from './tree.ts'
@@ -105,9 +105,13 @@ function compileEvent(
     const steps = Object.hasOwn(names, name) ? names[name] : undefined
     if (value === null) continue
     if (steps !== undefined) set(steps, value, name)
-    else if (name === 'topic') set(['Topics'], [value], name)
-    else if (name === 'filterPatterns') set(['FilterCriteria'], filters(variables.value(value, at(origin, name))), name)
-    else if (name === 'saslScram512' && kind === 'msk')
+    else if (name === 'topic') {
+      source.moved(below(path, 'Topics', 0), at(origin, name))
+      set(['Topics'], [value], name)
+    } else if (name === 'filterPatterns') {
+      source.moved(below(path, 'FilterCriteria', 'Filters'), at(origin, name))
+      set(['FilterCriteria'], filters(variables.value(value, at(origin, name))), name)
+    } else if (name === 'saslScram512' && kind === 'msk')
       set(['SourceAccessConfigurations'], [{ Type: 'SASL_SCRAM_512_AUTH', URI: value }], name)
     else if (name === 'accessConfigurations' && kind === 'kafka')
       set(['SourceAccessConfigurations'], access(service, value, at(origin, name)), name)
@@ -126,7 +130,7 @@ const filters = (patterns: unknown): unknown =>
 
 function access({ variables, refuse }: Service, written: unknown, path: string): unknown {
   const given = variables.value(written, path)
-  if (!isTree(given)) return given === unresolved ? absent : given
+  if (!isTree(given)) return given
   return Object.entries(given).flatMap(([name, value]) => {
     const [type, prefix] = Object.hasOwn(accessTypes, name) ? (accessTypes[name] ?? []) : []
     if (type === undefined || prefix === undefined) {

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
-import type { Document } from 'yaml'
+import type { Alias, Document } from 'yaml'
 import { TemplateError } from './problems.ts'
 import type { TemplateProblem } from './problems.ts'
 import { at } from './tree.ts'
 
 /** More than any template has; a file of aliases of aliases would grow without end. */
-const mostNodes = 1_000_000
+const mostNodes = 200_000
 
 /** `1.1` is what CloudFormation reads (`yes` is true), `1.2` what the Serverless Framework reads. */
 export type YamlVersion = '1.1' | '1.2'
@@ -106,8 +106,16 @@ function parse(file: string, text: string, version: YamlVersion): unknown {
     throw unreadable(file, error.message.split(/ at line \d/)[0] ?? error.message, line, col)
   }
   let nodes = 0
-  return plain(document, document.contents, () => {
-    if (++nodes > mostNodes) throw unreadable(file, `its aliases stand for more than ${mostNodes} values`)
+  const targets = new Map<Alias, unknown>()
+  return plain(document.contents, {
+    count() {
+      if (++nodes > mostNodes) throw unreadable(file, `its aliases stand for more than ${mostNodes} values`)
+    },
+    // The library walks the document each time that it is asked.
+    target(alias) {
+      if (!targets.has(alias)) targets.set(alias, alias.resolve(document))
+      return targets.get(alias)
+    }
   })
 }
 
@@ -127,15 +135,20 @@ const parseText = (text: string, version: YamlVersion, lineCounter: LineCounter)
       )
   })
 
+interface Walk {
+  count(): void
+  target(alias: Alias): unknown
+}
+
 /** The value of a node, with the functions that short tags stand for. */
-function plain(document: Document, node: unknown, count: () => void): unknown {
-  count()
-  if (isAlias(node)) return plain(document, node.resolve(document), count)
+function plain(node: unknown, walk: Walk): unknown {
+  walk.count()
+  if (isAlias(node)) return plain(walk.target(node), walk)
   if (isScalar(node)) return tagged(node.tag, node.value)
   if (isSeq(node)) {
     return tagged(
       node.tag,
-      node.items.map(item => plain(document, item, count))
+      node.items.map(item => plain(item, walk))
     )
   }
   if (!isMap(node)) return null
@@ -143,7 +156,7 @@ function plain(document: Document, node: unknown, count: () => void): unknown {
   const written: [string, unknown][] = []
   for (const { key, value } of node.items) {
     const name = String(isScalar(key) ? (key.source ?? key.value) : key)
-    const content = plain(document, value, count)
+    const content = plain(value, walk)
     if (name === '<<') merged.push(...mergedEntries(content))
     else written.push([name, content])
   }

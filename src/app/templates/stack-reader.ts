@@ -108,8 +108,10 @@ function readsKafka(stack: Stack, logicalId: string, properties: Tree, path: str
   const written = properties['EventSourceArn']
   const type = stack.typeOf(referred(written) ?? '')
   if (type.startsWith('AWS::MSK::')) return true
-  const { value } = stack.reading.problems.trial(() => stack.resolver.resolve(written, at(path, 'EventSourceArn')))
-  const reads = typeof value === 'string' ? /^arn:[^:]*:kafka:/.test(value) : type === '' && 'Topics' in properties
+  const { value } = stack.reading.problems.trial(() =>
+    type === '' ? stack.resolver.resolve(written, at(path, 'EventSourceArn')) : type
+  )
+  const reads = typeof value === 'string' ? /^arn:[^:]*:kafka:/.test(value) : 'Topics' in properties
   if (!reads && stack.reading.problems.trial(() => stack.isMade(logicalId)).value !== false)
     stack.note(`${logicalId} reads from no Kafka topic: it is not run.`)
   return reads
