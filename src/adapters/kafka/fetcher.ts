@@ -14,7 +14,7 @@ import { epochEnds } from './offsets.ts'
 import type { EpochEnd } from './offsets.ts'
 import { mustCheck, positionAt } from './position.ts'
 import type { Position, ResetReason } from './position.ts'
-import { CorruptBatch, errorCode, KafkaRefusal, problemOf } from './problems.ts'
+import { BrokerUnreachable, CorruptBatch, errorCode, KafkaRefusal, problemOf } from './problems.ts'
 import type { ProblemBoard } from './problems.ts'
 import { retryDelayMs } from './retry-delay.ts'
 
@@ -56,8 +56,8 @@ interface Question {
 }
 
 const largestPartitionBytes = 128 << 20
-/** For what only people can heal. */
-const slowRetryMs = 5000
+/** A broker that says nothing for so long, though it was asked to answer sooner, is a problem. */
+const silenceMs = 4000
 const followerMaxAgeMs = 300_000
 
 /**
@@ -224,6 +224,7 @@ export class Fetcher {
     waitMs: number
   ): Promise<void> {
     for (const position of positions) position.inFlightAt = node
+    const stopWatch = this.#watchFor(node, waitMs)
     try {
       await this.#ask(node, slot, positions, waitMs)
       broker.tries = 0
@@ -231,10 +232,21 @@ export class Fetcher {
     } catch (error) {
       if (!this.#stopped) this.#brokerFailed(node, broker, error as Error)
     } finally {
+      stopWatch()
       broker.end(slot)
       for (const position of positions) position.inFlightAt = undefined
       this.pump()
     }
+  }
+
+  /** A broker that hangs is told of long before it is given up. Returns how to stop. */
+  #watchFor(node: number, waitMs: number): () => void {
+    const address = this.#deps.cluster.brokers.get(node)
+    const broker = address === undefined ? `${node}` : `${address.host}:${address.port}`
+    return this.#deps.clock.after(waitMs + silenceMs, () => {
+      const silent = new BrokerUnreachable(broker, `no answer to a fetch for ${silenceMs} ms`)
+      this.#deps.problems.set(`broker ${node}`, problemOf(silent, `fetch from broker ${node}`, 'fetch'))
+    })
   }
 
   async #ask(node: number, slot: Slot, positions: readonly Position[], waitMs: number): Promise<void> {
@@ -402,16 +414,9 @@ export class Fetcher {
   #failed(position: Position, error: Error): void {
     const { clock, log, problems } = this.#deps
     const { topic, partition } = position.target
-    const slow =
-      error instanceof CorruptBatch ||
-      (error instanceof KafkaRefusal &&
-        [errorCode.topicAuthorizationFailed, errorCode.corruptMessage].some(code => code === error.code))
-    // A leader that moves is everyday life; what lasts is told.
-    if (slow || position.tries >= 3)
-      problems.set(placeOf(partition), problemOf(error, `read partition ${partition} of ${topic}`, 'fetch'))
-    const firstMs = slow ? slowRetryMs : 100
-    position.retryAtMs =
-      clock.monotonicMs() + retryDelayMs(position.tries, clock.chance(), firstMs, slow ? 60_000 : 5000)
+    problems.suspect(placeOf(partition), problemOf(error, `read partition ${partition} of ${topic}`, 'fetch'))
+    const { firstMs, mostMs } = paceAfter(error)
+    position.retryAtMs = clock.monotonicMs() + retryDelayMs(position.tries, clock.chance(), firstMs, mostMs)
     position.tries++
     log.warn({ topic, partition, offset: position.offset, error: error.message }, 'cannot read the partition yet')
   }
@@ -443,8 +448,7 @@ export class Fetcher {
     for (const position of this.#positions.values()) if (position.follower?.node === node) this.#leaveFollower(position)
     broker.retryAtMs = clock.monotonicMs() + retryDelayMs(broker.tries, clock.chance())
     broker.tries++
-    // Brokers close connections that were idle: only what fails twice is told.
-    if (broker.tries > 1) problems.set(`broker ${node}`, problemOf(error, `fetch from broker ${node}`, 'fetch'))
+    problems.suspect(`broker ${node}`, problemOf(error, `fetch from broker ${node}`, 'fetch'))
     log.warn({ broker: node, error: error.message }, 'cannot fetch from the broker yet')
     refreshTopic()
   }
@@ -457,4 +461,11 @@ function add<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
 }
 
 const unknownLeader = { leader: -1, leaderEpoch: -1 }
+/** What somebody has to repair is looked at again at leisure; who was allowed to read waits only seconds for it. */
+function paceAfter(error: Error): { readonly firstMs: number; readonly mostMs: number } {
+  const code = error instanceof KafkaRefusal ? error.code : undefined
+  if (error instanceof CorruptBatch || code === errorCode.corruptMessage) return { firstMs: 5000, mostMs: 60_000 }
+  return code === errorCode.topicAuthorizationFailed ? { firstMs: 1000, mostMs: 4000 } : { firstMs: 100, mostMs: 4000 }
+}
+
 const placeOf = (partition: number): string => `partition ${partition}`

@@ -7,6 +7,7 @@ import type {
   Consumer,
   ConsumerListener,
   ConsumerOptions,
+  ConsumerProblem,
   GroupProtocolChoice
 } from '../../ports/consumer.ts'
 import type { Log } from '../../ports/log.ts'
@@ -100,6 +101,7 @@ class KafkaConsumer implements Consumer {
   readonly #committer: Committer
   readonly #starter: Starter
   readonly #fetcher: Fetcher
+  readonly #problems: ProblemBoard
   #listener: ConsumerListener | undefined
   #stopped: Promise<void> | undefined
 
@@ -107,9 +109,11 @@ class KafkaConsumer implements Consumer {
     this.#options = options
     const log = deps.log.child({ topic: options.topic, group: options.groupId })
     const clock = deps.clock
-    const problems = new ProblemBoard(problem => {
+    const tell = (problem: ConsumerProblem | undefined) => {
       if (this.#stopped === undefined) this.#listener?.problem(problem)
-    }, options.cluster.bootstrapServers.join())
+    }
+    const problems = new ProblemBoard(tell, clock, options.cluster.bootstrapServers.join())
+    this.#problems = problems
     const { requestTimeoutMs, connectTimeoutMs } = tuning
     const cluster = new Cluster(
       {
@@ -231,6 +235,7 @@ class KafkaConsumer implements Consumer {
     await this.#member.stop()
     this.#committer.stop()
     await this.#cluster.close()
+    this.#problems.clearAll()
     await Promise.all([this.#member.ended, this.#watch.ended, this.#starter.ended])
   }
 
@@ -252,7 +257,7 @@ class KafkaConsumer implements Consumer {
       },
       problem: problem => {
         if (problem === undefined) problems.clear('group')
-        else problems.set('group', problem)
+        else problems.suspect('group', problem)
       }
     }
   }

@@ -94,8 +94,7 @@ export class Membership {
     const { clock, coordinator, log } = this.#deps
     coordinator.forget()
     const told = error instanceof GroupRefusal && error.reaction.kind === 'told'
-    // One lost connection is everyday life: only what does not heal at once is told.
-    if (told || tries > 1) this.tell(error, doing)
+    this.tell(error, doing)
     log.warn({ error: (error as Error).message, tries }, `cannot ${doing} the group yet`)
     await this.wake.wait(retryDelayMs(tries, clock.chance(), told ? 1000 : 100))
   }

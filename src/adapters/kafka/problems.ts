@@ -1,4 +1,5 @@
 import { protocolErrorsCodesById } from '@platformatic/kafka'
+import type { Clock } from '../../ports/clock.ts'
 import type { ConsumerProblem, ProblemStage } from '../../ports/consumer.ts'
 
 /** Kafka's error codes that something here decides upon. */
@@ -242,34 +243,75 @@ function* causes(error: Error, depth = 0): Generator<Error> {
   if (nested instanceof Error && !error.message.includes(nested.message)) yield* causes(nested, depth + 1)
 }
 
+/** What heals by itself, leaders that move and brokers that restart, has healed within this. */
+const everydayMs = 1500
+const needsHelp: ReadonlySet<ConsumerProblem['kind']> = new Set([
+  'server-untrusted',
+  'client-refused',
+  'client-certificate',
+  'secret',
+  'authentication',
+  'authorization',
+  'corrupt'
+])
+
+interface Suspicion {
+  problem: ConsumerProblem
+  readonly drop: () => void
+}
+
 /**
  * What is wrong at the moment, by where it was met (a broker, a partition, the group): the listener hears the first of
  * them, is told when that changes, and hears `undefined` when nothing is wrong any more.
  */
 export class ProblemBoard {
   readonly #problems = new Map<string, ConsumerProblem>()
+  readonly #suspicions = new Map<string, Suspicion>()
   readonly #told: (problem: ConsumerProblem | undefined) => void
+  readonly #clock: Clock
   readonly #brokers: string | undefined
   #last: string | undefined
 
   /** @param brokers Who is meant where a problem does not say. */
-  constructor(told: (problem: ConsumerProblem | undefined) => void, brokers?: string) {
+  constructor(told: (problem: ConsumerProblem | undefined) => void, clock: Clock, brokers?: string) {
     this.#told = told
+    this.#clock = clock
     this.#brokers = brokers
   }
 
   set(place: string, problem: ConsumerProblem): void {
+    this.#unsuspect(place)
     this.#problems.set(place, problem)
     this.#tell()
   }
 
+  /** As `set`, but what may be everyday life is told only when it lasts. */
+  suspect(place: string, problem: ConsumerProblem): void {
+    const before = this.#suspicions.get(place)
+    if (needsHelp.has(problem.kind) || this.#problems.has(place)) return this.set(place, problem)
+    if (before !== undefined) {
+      before.problem = problem
+      return
+    }
+    const drop = this.#clock.after(everydayMs, () => this.set(place, suspicion.problem))
+    const suspicion: Suspicion = { problem, drop }
+    this.#suspicions.set(place, suspicion)
+  }
+
   clear(place: string): void {
+    this.#unsuspect(place)
     if (this.#problems.delete(place)) this.#tell()
   }
 
   clearAll(): void {
+    for (const place of this.#suspicions.keys()) this.#unsuspect(place)
     this.#problems.clear()
     this.#tell()
+  }
+
+  #unsuspect(place: string): void {
+    this.#suspicions.get(place)?.drop()
+    this.#suspicions.delete(place)
   }
 
   #tell(): void {

@@ -88,7 +88,7 @@ class RangeReading {
     this.#deps = deps
     this.#known = new Set(options.topic.partitions.keys())
     const { cluster, clock, log } = deps
-    const problems = new ProblemBoard(problem => this.#told(problem), cluster.bootstrapServers)
+    const problems = new ProblemBoard(problem => this.#told(problem), clock, cluster.bootstrapServers)
     this.#watch = new TopicWatch(options.topic.name, options.metadataMaxAgeMs, {
       cluster,
       clock,

@@ -62,7 +62,7 @@ export class Starter {
   async #readHistory(): Promise<void> {
     for (let tries = 0; !this.#stopped && this.#history === undefined; tries++) {
       const topic = this.#deps.watch.topic
-      if (topic !== undefined) await this.#attempt(() => this.#lookBack(topic), tries)
+      if (topic !== undefined) await this.#attempt(() => this.#lookBack(topic))
       if (this.#history === undefined && !this.#stopped) await this.#pause(tries)
     }
   }
@@ -96,7 +96,7 @@ export class Starter {
   async #run(): Promise<void> {
     for (let tries = 0; this.#pending.size > 0 && !this.#stopped; tries++) {
       const before = this.#pending.size
-      await this.#attempt(() => this.#startPending(), tries)
+      await this.#attempt(() => this.#startPending())
       if (this.#pending.size < before) tries = 0
       if (this.#pending.size > 0 && !this.#stopped) await this.#pause(tries)
     }
@@ -180,15 +180,14 @@ export class Starter {
     }
   }
 
-  async #attempt(run: () => Promise<void>, tries: number): Promise<void> {
+  async #attempt(run: () => Promise<void>): Promise<void> {
     const { log, problems } = this.#deps
     try {
       await run()
       problems.clear('offsets')
     } catch (error) {
       if (this.#stopped) return
-      if (tries > 4)
-        problems.set('offsets', problemOf(error, `find where group ${this.#options.groupId} begins`, 'offsets'))
+      problems.suspect('offsets', problemOf(error, `find where group ${this.#options.groupId} begins`, 'offsets'))
       log.warn({ error: (error as Error).message }, 'cannot find where to begin yet')
     }
   }

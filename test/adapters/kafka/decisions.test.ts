@@ -14,6 +14,7 @@ import {
   problemOf
 } from '../../../src/adapters/kafka/problems.ts'
 import { retryDelayMs } from '../../../src/adapters/kafka/retry-delay.ts'
+import { FakeClock } from '../../support/fake-clock.ts'
 import type { ConsumerProblem } from '../../../src/ports/consumer.ts'
 
 suite('what a member does about an error code', () => {
@@ -145,7 +146,7 @@ suite('problems', () => {
 
   test('are told when they come, change and end, and not again while they last', () => {
     const told: (string | undefined)[] = []
-    const board = new ProblemBoard(problem => told.push(problem?.message))
+    const board = new ProblemBoard(problem => told.push(problem?.message), new FakeClock())
     const problem = (message: string): ConsumerProblem => ({ kind: 'internal', message })
     board.set('a', problem('one'))
     board.set('a', problem('one'))
@@ -154,6 +155,32 @@ suite('problems', () => {
     board.clear('a')
     board.clear('b')
     assert.deepEqual(told, ['one', 'two', undefined])
+  })
+
+  test('that may be everyday life are told only when they last; what needs help, at once', async () => {
+    const clock = new FakeClock()
+    const told: (string | undefined)[] = []
+    const board = new ProblemBoard(problem => told.push(problem?.message), clock)
+    const everyday = (message: string): ConsumerProblem => ({ kind: 'connection', message })
+    board.suspect('a', everyday('leader moved'))
+    await clock.advance(1000)
+    board.clear('a')
+    await clock.advance(5000)
+    assert.deepEqual(told, [])
+    board.suspect('a', everyday('closed'))
+    await clock.advance(1000)
+    board.suspect('a', everyday('refused'))
+    assert.deepEqual(told, [])
+    await clock.advance(500)
+    assert.deepEqual(told, ['refused'])
+    board.suspect('a', everyday('silent'))
+    board.suspect('b', { kind: 'authorization', message: 'denied' })
+    board.clear('a')
+    assert.deepEqual(told, ['refused', 'silent', 'denied'])
+    board.suspect('c', everyday('late'))
+    board.clearAll()
+    assert.equal(clock.waiting, 0)
+    assert.deepEqual(told, ['refused', 'silent', 'denied', undefined])
   })
 })
 
@@ -165,7 +192,7 @@ test('addresses of brokers, IPv6 among them', () => {
 test('retries wait twice as long each time, up to a cap, with jitter', () => {
   assert.deepEqual(
     [0, 1, 2, 9].map(tries => retryDelayMs(tries, 1)),
-    [100, 200, 400, 5000]
+    [100, 200, 400, 4000]
   )
   assert.equal(retryDelayMs(0, 0), 50)
 })

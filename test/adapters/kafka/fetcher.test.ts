@@ -33,7 +33,7 @@ async function setup(t: TestContext, partitions = 2) {
   const pool = new BufferPool(1 << 20)
   const log = new RecordingLog()
   const listener = new RecordingListener()
-  const problems = new ProblemBoard(problem => listener.problem(problem))
+  const problems = new ProblemBoard(problem => listener.problem(problem), quickClock)
   const address = `127.0.0.1:${broker.port}`
   const cluster = new Cluster(
     { bootstrapServers: [address], clientId: 'test', connectTimeoutMs: 40_000, requestTimeoutMs: 40_000 },
