@@ -43,6 +43,16 @@ export const extensionTags: readonly ExtensionTag[] = [
     wanted: 'scopes with a space between them',
     check: value => /^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(value)
   },
+  {
+    name: 'millrace:filter-mismatch',
+    wanted: 'pass or drop',
+    check: value => value === 'pass' || value === 'drop'
+  },
+  {
+    name: 'millrace:partition-batches',
+    wanted: 'single or mixed',
+    check: value => value === 'single' || value === 'mixed'
+  },
   { name: 'millrace:sasl-plaintext', wanted: 'on or off', check: value => value === 'on' || value === 'off' }
 ]
 
@@ -60,10 +70,10 @@ export function checkTags(tags: Tags): void {
 function checkExtension(key: string, value: string): void {
   const tag = extensionTags.find(({ name }) => name === key)
   if (tag === undefined) throw new MillraceError('MILL_PARAMETER_NOT_BUILT', [`the tag ${key}`])
-  if (!tag.check(value))
-    throw new MillraceError('MILL_PARAMETER_INVALID', [
-      `The tag ${key} must be ${tag.wanted}, got ${JSON.stringify(value)}.`
-    ])
+  if (tag.check(value)) return
+  // A URL may have come with a password.
+  const got = JSON.stringify(value.replace(/\/\/[^/]*@/, '//***@'))
+  throw new MillraceError('MILL_PARAMETER_INVALID', [`The tag ${key} must be ${tag.wanted}, got ${got}.`])
 }
 
 /** A tag of ours has come, gone or changed: a poller that runs by the old ones is to be started anew. */
