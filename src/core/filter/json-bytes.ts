@@ -22,14 +22,18 @@ export function stringEnd(bytes: Uint8Array, view: DataView, at: number, end: nu
   let escaped = 0
   for (;;) {
     // Four bytes at a time while all are plain: each term has the high bit of a byte set that is less than 32, a quote,
-    // a backslash, or not ASCII. Borrows can only set bits above one that is rightly set.
+    // a backslash, or not ASCII. Borrows can only set bits above one that is rightly set, so the lowest is right.
     while (at + 4 <= end) {
       const word = view.getInt32(at, true)
       const quote = word ^ 0x22222222
       const slash = word ^ 0x5c5c5c5c
       const found =
-        word | ((word - 0x20202020) & ~word) | ((quote - 0x01010101) & ~quote) | ((slash - 0x01010101) & ~slash)
-      if ((found & 0x80808080) !== 0) break
+        (word | ((word - 0x20202020) & ~word) | ((quote - 0x01010101) & ~quote) | ((slash - 0x01010101) & ~slash)) &
+        0x80808080
+      if (found !== 0) {
+        at += (31 - Math.clz32(found & -found)) >> 3
+        break
+      }
       at += 4
     }
     while (at < end && plain[bytes[at]!] === 1) at++

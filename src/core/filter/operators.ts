@@ -176,10 +176,13 @@ function pairs(items: readonly Json[], place: string): { comparison: (typeof com
   })
 }
 
-/** Comparisons are promised in the range of IEEE doubles, exactly. */
+/** Comparisons are promised in the range of IEEE doubles, and are exact there. */
 function finite(text: string, place: string): Decimal {
-  if (!Number.isFinite(Number(text))) throw new PatternError(place, `must be within ±1.8e308, got ${text}`)
-  return parseDecimal(text)
+  const value = parseDecimal(text)
+  const double = Number(text)
+  if (!Number.isFinite(double) || (double === 0 && value.sign !== 0))
+    throw new PatternError(place, `must be a number that a double can come near (about 5e-324 to 1.8e308), got ${text}`)
+  return value
 }
 
 const anythingButForm =

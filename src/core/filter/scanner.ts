@@ -2,7 +2,10 @@ import { literalAt, literalLength, numberEnd, stringEnd, unescape } from './json
 import type { LeafProgram, Marks } from './leaf-program.ts'
 import type { PathNode } from './path-node.ts'
 
-const [object, array] = [1, 2]
+/** What is open, as its closing mark. */
+const none = 0
+const object = 125
+const array = 93
 
 /**
  * Walks one JSON document in bytes, once: checks all of it, and lets conditions look at the values on their paths. Nothing is
@@ -14,6 +17,7 @@ export class Scanner {
   /** By depth: what is open, and which path it is on. */
   #kinds = new Uint8Array(64)
   readonly #nodes: (PathNode | undefined)[] = []
+  #found: PathNode | undefined
   #scratch = new Uint8Array(256)
   /** An array held objects or arrays where conditions that belong together look: who matched may have to be told apart. */
   entangled = false
@@ -29,66 +33,76 @@ export class Scanner {
    */
   scan(bytes: Uint8Array, view: DataView, at: number, end: number): boolean {
     this.entangled = false
+    const nodes = this.#nodes
+    let kinds = this.#kinds
     let depth = 0
+    /** What the innermost open container is, and which path it is on. */
+    let kind = none
+    let parent: PathNode | undefined
     let node: PathNode | undefined = this.#root
-    let isName = false
     at = skipSpace(bytes, at, end)
-    if (at >= end || (bytes[at] !== 123 && bytes[at] !== 91)) return false
+    if (at >= end || (bytes[at]! | 32) !== 123) return false
     for (;;) {
-      if (isName) {
-        at = skipSpace(bytes, at, end)
-        if (at >= end || bytes[at] !== 34) return false
-        const found = stringEnd(bytes, view, at + 1, end)
-        if (found < 0) return false
-        const parent: PathNode | undefined = this.#nodes[depth - 1]
-        node = parent === undefined ? undefined : this.#child(parent, bytes, at + 1, found)
-        at = skipSpace(bytes, (found >> 1) + 1, end)
-        if (at >= end || bytes[at] !== 58) return false
-        at++
-      }
-      at = skipSpace(bytes, at, end)
-      if (at >= end) return false
-      const byte = bytes[at]!
+      let byte = bytes[at]!
       if (byte === 34) {
         const found = stringEnd(bytes, view, at + 1, end)
         if (found < 0) return false
         if (node !== undefined && node.leaf !== undefined) this.#string(node.leaf, bytes, at + 1, found)
         at = (found >> 1) + 1
-      } else if (byte === 123 || byte === 91) {
-        const kind = byte === 123 ? object : array
-        if (node !== undefined && node.sensitive && depth > 0 && this.#kinds[depth - 1] === array) this.entangled = true
-        if (depth === this.#kinds.length) this.#grow()
-        this.#kinds[depth] = kind
-        this.#nodes[depth++] = node
+      } else if ((byte | 32) === 123) {
+        if (node !== undefined && node.sensitive && kind === array) this.entangled = true
+        if (depth === kinds.length) kinds = this.#grow()
+        kinds[depth] = kind
+        nodes[depth++] = parent
+        kind = byte === 123 ? object : array
+        parent = node
         at = skipSpace(bytes, at + 1, end)
         if (at >= end) return false
-        if (bytes[at] !== byte + 2) {
-          isName = kind === object
+        byte = bytes[at]!
+        // A closing mark is two after its opening mark, and is seen to below.
+        if (byte !== kind) {
+          if (kind === object) {
+            at = this.#name(bytes, view, at, end, parent)
+            if (at < 0) return false
+            node = this.#found
+          }
           continue
         }
-        depth--
-        at++
       } else {
-        const next = this.#scalar(node === undefined ? undefined : node.leaf, bytes, at, end)
-        if (next < 0) return false
-        at = next
+        at = this.#scalar(node === undefined ? undefined : node.leaf, bytes, at, end)
+        if (at < 0) return false
       }
       // A value has ended, and maybe what it was in.
       for (;;) {
         at = skipSpace(bytes, at, end)
-        if (depth === 0) return at === end
+        if (kind === none) return at === end
         if (at >= end) return false
         const mark = bytes[at++]!
-        const kind = this.#kinds[depth - 1]!
-        if (mark === 44) {
-          isName = kind === object
-          if (!isName) node = this.#nodes[depth - 1]
-          break
-        }
-        if (mark !== (kind === object ? 125 : 93)) return false
-        depth--
+        if (mark === 44) break
+        if (mark !== kind) return false
+        kind = kinds[--depth]!
+        parent = nodes[depth]
       }
+      at = skipSpace(bytes, at, end)
+      if (at >= end) return false
+      if (kind === object) {
+        at = this.#name(bytes, view, at, end, parent)
+        if (at < 0) return false
+        node = this.#found
+      } else node = parent
     }
+  }
+
+  /** Reads a name and its colon, up to the value; -1 when they are none. `#found` is where the name leads. */
+  #name(bytes: Uint8Array, view: DataView, at: number, end: number, parent: PathNode | undefined): number {
+    if (bytes[at] !== 34) return -1
+    const found = stringEnd(bytes, view, at + 1, end)
+    if (found < 0) return -1
+    this.#found = parent === undefined ? undefined : this.#child(parent, bytes, at + 1, found)
+    at = skipSpace(bytes, (found >> 1) + 1, end)
+    if (at >= end || bytes[at] !== 58) return -1
+    at = skipSpace(bytes, at + 1, end)
+    return at < end ? at : -1
   }
 
   #scalar(leaf: LeafProgram | undefined, bytes: Uint8Array, at: number, end: number): number {
@@ -124,16 +138,18 @@ export class Scanner {
     return unescape(bytes, from, to, this.#scratch)
   }
 
-  #grow(): void {
+  #grow(): Uint8Array<ArrayBuffer> {
     const wider = new Uint8Array(this.#kinds.length * 4)
     wider.set(this.#kinds)
     this.#kinds = wider
+    return wider
   }
 }
 
 function skipSpace(bytes: Uint8Array, at: number, end: number): number {
   while (at < end) {
     const byte = bytes[at]!
+    if (byte > 32) break
     if (byte !== 32 && byte !== 10 && byte !== 13 && byte !== 9) break
     at++
   }
