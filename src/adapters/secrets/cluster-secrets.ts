@@ -1,4 +1,3 @@
-import type { Dispatcher } from 'undici'
 import { MillraceError } from '../../core/errors.ts'
 import { readClientCertificate, readLogin, readOidcClient, readServerRootCa } from '../../core/secret/content.ts'
 import { SecretFault } from '../../core/secret/fault.ts'
@@ -18,8 +17,6 @@ export interface ClusterSecretsDeps {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Refuse keys that AWS refuses. */
   readonly strictAws: boolean
-  /** For token endpoints; undici's own unless given. */
-  readonly dispatcher?: Dispatcher
 }
 
 /** What connections of one thread ask for: secrets are read once for all of them, certificates checked once per version. */
@@ -58,7 +55,7 @@ export function openClusterSecrets(deps: ClusterSecretsDeps): ClusterSecrets {
     token: async ({ oidc }) => {
       if (oidc === undefined) throw new Error('a token is asked for, but nothing says from whom')
       const client = await read(oidc.client, ({ text }) => readOidcClient(text))
-      return fetchOidcToken(oidc, client, clock.now(), deps.dispatcher)
+      return fetchOidcToken(oidc, client, clock.now())
     },
     awsKeys: identity => aws.keys(identity),
     refused: reference => {

@@ -1,6 +1,9 @@
-import { request } from 'undici'
+import { lookup } from 'node:dns'
+import { Agent, request } from 'undici'
 import type { Dispatcher } from 'undici'
 import { MillraceError } from '../../core/errors.ts'
+import { AddressGuard } from '../../core/net/address-guard.ts'
+import { checkLiteralAddress, guardedLookup } from '../../core/net/guarded-lookup.ts'
 import type { OidcClientContent } from '../../core/secret/content.ts'
 import type { BearerToken } from '../../ports/cluster-security.ts'
 
@@ -15,12 +18,15 @@ const mostBytes = 1024 * 1024
 /** RFC 6749 only recommends `expires_in`. */
 const assumedLifeMs = 5 * 60_000
 
+/** Whoever makes a mapping names the endpoint: it must not lead to where a cloud gives away credentials. */
+const guard = new AddressGuard()
+const agent = new Agent({ connections: 4, connect: { lookup: guardedLookup(lookup, guard), timeout: patienceMs } })
+
 /** A token by client credentials (RFC 6749, 4.4). Rejects with `MILL_TOKEN_REFUSED`; what the endpoint wrote is not repeated, but for its error code. */
 export async function fetchOidcToken(
   { tokenEndpoint, scope }: OidcRequest,
   client: OidcClientContent,
-  nowMs: number,
-  dispatcher?: Dispatcher
+  nowMs: number
 ): Promise<BearerToken> {
   const fail = (why: string): never => {
     throw new MillraceError('MILL_TOKEN_REFUSED', [tokenEndpoint, why])
@@ -30,6 +36,7 @@ export async function fetchOidcToken(
   let status: number
   let text: string
   try {
+    checkLiteralAddress(new URL(tokenEndpoint).hostname.replace(/^\[(.*)\]$/, '$1'), guard)
     const answer = await request(tokenEndpoint, {
       method: 'POST',
       headers: {
@@ -39,7 +46,7 @@ export async function fetchOidcToken(
       },
       body: form.toString(),
       signal: AbortSignal.timeout(patienceMs),
-      ...(dispatcher === undefined ? {} : { dispatcher })
+      dispatcher: agent
     })
     status = answer.statusCode
     text = await readAtMost(answer.body, mostBytes)

@@ -260,6 +260,14 @@ describe('tokens of an OpenID endpoint', () => {
       })
     })
 
+  test('an endpoint where a cloud gives away credentials is not asked', async () => {
+    for (const host of ['169.254.169.254', '[fd00:ec2::254]', '[::ffff:169.254.169.254]'])
+      await assert.rejects(setup({ environment: client }).secrets.token(oidcSecurity(`http://${host}/token`)), {
+        code: 'MILL_TOKEN_REFUSED',
+        message: /must not be reached/
+      })
+  })
+
   test('an endpoint that is not there is named', async () => {
     const endpoint = `http://127.0.0.1:${await closedPort()}/token`
     await assert.rejects(setup({ environment: client }).secrets.token(oidcSecurity(endpoint)), {
