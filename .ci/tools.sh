@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Sourced by run: brings the programs that the checks use and the machine lacks, by the machine's ordinary clients.
 # What cannot be installed is told here and fails the checks that need it. Leaves `aws` on the PATH and names a Python with
-# boto3 in MILLRACE_TEST_PYTHON and moto's server in MILLRACE_TEST_MOTO; all are kept for the next run.
+# boto3 in MILLRACE_TEST_PYTHON, moto's server in MILLRACE_TEST_MOTO and a Python with SAM's translator and cfn-lint in
+# MILLRACE_TEST_SAM_PYTHON; all are kept for the next run.
 
 tools_cache="${MILLRACE_CI_CACHE:-$HOME/.cache/millrace}"
 moto_version=5.2.1
@@ -28,6 +29,11 @@ bring_tools() {
   export MILLRACE_TEST_MOTO="$tools_cache/moto/bin/moto_server"
   "$tools_cache/moto/bin/pip" show moto 2>/dev/null | grep -qx "Version: $moto_version" ||
     bring_python moto "moto[server]==$moto_version" || echo "pip could not install moto"
+  if ! python3 -c 'import samtranslator, cfnlint' 2>/dev/null; then
+    export MILLRACE_TEST_SAM_PYTHON="$tools_cache/sam/bin/python"
+    "$MILLRACE_TEST_SAM_PYTHON" -c 'import samtranslator, cfnlint' 2>/dev/null ||
+      bring_python sam aws-sam-translator cfn-lint || echo "pip could not install SAM's translator and cfn-lint"
+  fi
   tell_versions
 }
 
