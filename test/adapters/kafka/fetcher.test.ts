@@ -4,6 +4,7 @@ import type { TestContext } from 'node:test'
 import { BufferPool } from '../../../src/adapters/kafka/buffer-pool.ts'
 import { Cluster } from '../../../src/adapters/kafka/cluster.ts'
 import { Fetcher } from '../../../src/adapters/kafka/fetcher.ts'
+import type { FetchSettings } from '../../../src/adapters/kafka/fetcher.ts'
 import { errorName, ProblemBoard } from '../../../src/adapters/kafka/problems.ts'
 import { TopicWatch } from '../../../src/adapters/kafka/topic-watch.ts'
 import type { Block } from '../../../src/core/record.ts'
@@ -27,7 +28,7 @@ const quickClock: Clock = {
   chance: () => 0.5
 }
 
-async function setup(t: TestContext, partitions = 2) {
+async function setup(t: TestContext, partitions = 2, settings: Partial<FetchSettings> = {}) {
   const broker = await ScriptedBroker.open()
   broker.partitions = partitions
   const pool = new BufferPool(1 << 20)
@@ -49,7 +50,7 @@ async function setup(t: TestContext, partitions = 2) {
   const resets: number[] = []
   const reset = { to: 0 as number | undefined }
   const fetcher = new Fetcher(
-    { maxWaitMs: 500, maxBytes: 4 << 20, partitionMaxBytes: 1 << 20, requestTimeoutMs: 40_000 },
+    { maxWaitMs: 500, maxBytes: 4 << 20, partitionMaxBytes: 1 << 20, requestTimeoutMs: 40_000, ...settings },
     {
       cluster,
       clock: quickClock,
@@ -77,7 +78,14 @@ async function setup(t: TestContext, partitions = 2) {
   /** Every partition has a batch of one record at each of its first `count` offsets. */
   const holds = (count: number) => (partition: number, offset: number) =>
     offset < count ? { records: batchOf([valued(`${partition}:${offset}`)], 'none', offset) } : undefined
-  return { broker, fetcher, listener, pool, log, reset, resets, holds }
+  /** Another broker of the cluster; the first one tells of it. */
+  const another = async (node: number) => {
+    const other = await ScriptedBroker.open()
+    t.after(() => other.close())
+    broker.others.set(node, other.port)
+    return other
+  }
+  return { broker, another, fetcher, listener, watch, pool, log, reset, resets, holds }
 }
 
 const until = (check: () => boolean, describe: string | (() => string)) =>
@@ -254,5 +262,119 @@ suite('the fetcher', () => {
     const before = broker.fetches.get(0) ?? 0
     await until(() => (broker.fetches.get(1) ?? 0) > 6, 'some rounds')
     assert.equal(broker.fetches.get(0) ?? 0, before)
+  })
+})
+
+suite('long polls', () => {
+  test('about all partitions of a broker are long, about some of them short', async t => {
+    const { broker, fetcher, listener } = await setup(t, 3, { idleWaitMs: 5000 })
+    await until(() => broker.polls.length > 2, 'idle')
+    assert.deepEqual(broker.polls.at(-1), { waitMs: 5000, partitions: [0, 1, 2] })
+    listener.paused.add(1)
+    await until(() => broker.polls.at(-1)?.partitions.length === 2, 'one paused')
+    assert.ok(broker.polls.at(-1)!.waitMs <= 500)
+    listener.paused.delete(1)
+    fetcher.pump()
+    await until(
+      () => broker.polls.at(-1)?.waitMs === 5000,
+      () => `together again: ${JSON.stringify(broker.polls.slice(-4))}`
+    )
+    assert.deepEqual(
+      broker.polls.at(-1)!.partitions.toSorted((a, b) => a - b),
+      [0, 1, 2]
+    )
+  })
+
+  test('that run beside each other become one', async t => {
+    const { broker, fetcher, listener } = await setup(t, 2, { idleWaitMs: 5000 })
+    broker.idleMs = 5000 / speed
+    listener.paused.add(1)
+    fetcher.pump()
+    await until(() => broker.polls.length > 0, 'the first')
+    listener.paused.delete(1)
+    fetcher.pump()
+    await until(() => broker.polls.at(-1)?.partitions.join() === '1', 'the second')
+    const isTogether = () => broker.polls.at(-1)!.partitions.length === 2 && broker.polls.at(-1)!.waitMs === 5000
+    await until(isTogether, () => `together: ${JSON.stringify(broker.polls)}`)
+  })
+
+  test('at a leader that was replaced keep nobody waiting', async t => {
+    const { broker, another, watch, listener, holds } = await setup(t, 1)
+    const other = await another(2)
+    other.answer = holds(1)
+    broker.hangs = true
+    await until(() => broker.polls.length > 0, 'asked')
+    broker.leader = 2
+    broker.leaderEpoch = 1
+    watch.refresh()
+    await until(() => listener.records.length === 1, 'read')
+  })
+})
+
+suite('reading from a replica beside us (KIP-392)', () => {
+  /** The leader (node 1) sends whoever names the rack to node 2. */
+  async function besideUs(t: TestContext, followerMaxAgeMs = 600_000) {
+    const world = await setup(t, 1, { rack: 'a', followerMaxAgeMs })
+    const follower = await world.another(2)
+    const { broker: leader, holds } = world
+    const sent = (partition: number, offset: number) =>
+      leader.racks.at(-1) === 'a' ? { preferredReadReplica: 2 } : holds(100)(partition, offset)
+    leader.answer = sent
+    return { ...world, leader, follower, sent }
+  }
+
+  test('follows the leader that names it, and reads on there', async t => {
+    const { leader, follower, listener, holds } = await besideUs(t)
+    follower.answer = holds(3)
+    await until(() => listener.records.length === 3, 'read')
+    await until(() => follower.polls.length > 5, 'some rounds')
+    assert.equal(leader.polls.length, 1)
+    assert.ok(follower.polls.every(({ waitMs }) => waitMs === 500))
+  })
+
+  test('without a rack nobody is sent anywhere', async t => {
+    const { broker, listener, holds } = await setup(t, 1)
+    broker.answer = holds(2)
+    await until(() => listener.records.length === 2, 'read')
+    assert.deepEqual([...new Set(broker.racks)], [''])
+  })
+
+  for (const code of [1, 3, 6, 9, 74, 78])
+    test(`${errorName(code)} there: the leader is asked at once, and it alone decides what follows`, async t => {
+      const { leader, follower, listener, resets, holds } = await besideUs(t)
+      follower.answer = (partition, offset) => (offset === 2 ? { errorCode: code } : holds(3)(partition, offset))
+      await until(
+        () => listener.records.length === 100,
+        () => `all: ${listener.records.length}`
+      )
+      assert.deepEqual(resets, [])
+      assert.deepEqual(listener.problems, [])
+      assert.ok(follower.polls.length <= 3 && leader.polls.length > 90)
+    })
+
+  test('out of range at the leader as well is a reset', async t => {
+    const { leader, follower, reset, resets, listener, sent, holds } = await besideUs(t)
+    follower.answer = () => ({ errorCode: 1 })
+    leader.answer = (partition, offset) => {
+      if (leader.racks.at(-1) === 'a') return sent(partition, offset)
+      return offset < 40 ? { errorCode: 1 } : holds(41)(partition, offset)
+    }
+    reset.to = 40
+    await until(() => listener.records.length === 1, 'read')
+    assert.deepEqual([resets, listener.events], [[0], ['jumped 0 0->40']])
+  })
+
+  test('a replica that cannot be reached: its leader is read from', async t => {
+    const { follower, listener } = await besideUs(t)
+    follower.close()
+    await until(
+      () => listener.records.length === 100,
+      () => `all: ${listener.records.length}`
+    )
+  })
+
+  test('after a while the leader is asked again', async t => {
+    const { leader, follower } = await besideUs(t, 1000)
+    await until(() => leader.polls.length > 2 && follower.polls.length > 2, 'both')
   })
 })

@@ -7,6 +7,8 @@ import { Reader, Writer } from '@platformatic/kafka'
 export interface Share {
   readonly errorCode?: number
   readonly records?: Buffer
+  /** The replica that is to be asked instead. */
+  readonly preferredReadReplica?: number
 }
 
 const apiVersions = 18
@@ -15,7 +17,7 @@ const fetch = 1
 
 /**
  * Just enough of a broker to be fetched from, which says what the test makes it say: ApiVersions, Metadata v8, Fetch v11.
- * It is node 1 and leads every partition, unless `leader` says otherwise.
+ * It is node 1 and leads every partition, unless `leader` says otherwise; `others` makes further brokers known.
  */
 export class ScriptedBroker {
   readonly #server: Server
@@ -25,11 +27,20 @@ export class ScriptedBroker {
   /** Instead of a Fetch's whole answer. */
   wholeAnswer: (() => Buffer | undefined) | undefined
   leader = 1
+  leaderEpoch = 0
+  /** Ports of other brokers, by node id. */
+  readonly others = new Map<number, number>()
+  /** How long each fetch let us wait, and which partitions it was about. */
+  readonly polls: { readonly waitMs: number; readonly partitions: readonly number[] }[] = []
+  /** What each fetch said of its client's rack. */
+  readonly racks: string[] = []
   partitions = 1
   /** How often each partition was fetched. */
   readonly fetches = new Map<number, number>()
   connections = 0
   metadataRequests = 0
+  /** Fetches are not answered at all. */
+  hangs = false
   /** An empty answer waits this long, as a long poll does. */
   idleMs = 20
 
@@ -107,8 +118,9 @@ export class ScriptedBroker {
     return Writer.create()
       .appendInt32(0)
       .appendArray(
-        [1],
-        w => w.appendInt32(1).appendString('127.0.0.1', false).appendInt32(this.port).appendString(null, false),
+        [[1, this.port] as const, ...this.others],
+        (w, [node, port]) =>
+          w.appendInt32(node).appendString('127.0.0.1', false).appendInt32(port).appendString(null, false),
         false,
         false
       )
@@ -128,14 +140,16 @@ export class ScriptedBroker {
   }
 
   #describe(w: Writer, partition: number): void {
-    w.appendInt16(0).appendInt32(partition).appendInt32(this.leader).appendInt32(0)
+    w.appendInt16(0).appendInt32(partition).appendInt32(this.leader).appendInt32(this.leaderEpoch)
     for (let list = 0; list < 3; list++) w.appendArray<number>([], () => undefined, false, false)
   }
 
   #fetch(reader: Reader, send: (body: Buffer, delayMs?: number) => void): void {
     const whole = this.wholeAnswer?.()
     if (whole !== undefined) return send(whole)
-    reader.skip(4 + 4 + 4 + 4 + 1 + 4 + 4)
+    reader.skip(4)
+    const waitMs = reader.readInt32()
+    reader.skip(4 + 4 + 1 + 4 + 4)
     const asked = reader.readArray(
       r => ({
         topic: r.readString(false),
@@ -144,6 +158,17 @@ export class ScriptedBroker {
       false,
       false
     )
+    reader.readArray(
+      r => {
+        r.readString(false)
+        r.readArray(r => r.readInt32(), false, false)
+      },
+      false,
+      false
+    )
+    this.racks.push(reader.readString(false))
+    const partitions = asked.flatMap(({ partitions }) => partitions.map(({ partition }) => partition))
+    this.polls.push({ waitMs, partitions })
     let something = false
     const w = Writer.create().appendInt32(0).appendInt16(0).appendInt32(0)
     w.appendArray(
@@ -161,7 +186,7 @@ export class ScriptedBroker {
               .appendInt64(100n)
               .appendInt64(100n)
               .appendInt64(0n)
-            w.appendInt32(-1).appendInt32(-1)
+            w.appendInt32(-1).appendInt32(share?.preferredReadReplica ?? -1)
             w.appendBytes(share?.records ?? Buffer.alloc(0), false)
           },
           false,
@@ -171,7 +196,7 @@ export class ScriptedBroker {
       false,
       false
     )
-    send(w.buffer, something ? 0 : this.idleMs)
+    if (!this.hangs) send(w.buffer, something ? 0 : this.idleMs)
   }
 
   #offset(reader: Reader): number {
