@@ -101,6 +101,7 @@ export class MillraceServer implements Service {
         drainMs: Math.max(leastDrainMs, this.#config.graceMs),
         groupProtocol: this.#config.groupProtocol,
         groupInstanceId: this.#config.groupInstanceId,
+        clientRack: this.#config.clientRack,
         strictAws,
         backoff: this.#config.backoff,
         destinationDir: this.#config.destinationDir,

@@ -89,6 +89,7 @@ function assemble({ cwd, env }: ConfigInputs, given: LoadedConfig['given'], file
   const logLevel = read('logLevel')
   const groupProtocol = read('groupProtocol')
   const groupInstanceId = read('groupInstanceId')
+  const clientRack = read('clientRack')
   const unknownFunctions = read('unknownFunctions')
   const callsLambda = unknownFunctions === 'lambda' || (unknownFunctions === 'auto' && hasAwsCredentials(env))
   const lambdaEndpoint = env['AWS_ENDPOINT_URL_LAMBDA'] || env['AWS_ENDPOINT_URL']
@@ -115,6 +116,7 @@ function assemble({ cwd, env }: ConfigInputs, given: LoadedConfig['given'], file
     allowSaslPlaintext: read('allowSaslPlaintext'),
     groupProtocol: groupProtocolChoices.find(choice => choice === groupProtocol) ?? 'auto',
     groupInstanceId: groupInstanceId === 'none' ? '' : groupInstanceId,
+    clientRack: clientRack === 'none' ? '' : clientRack,
     destinationDir:
       destinationDir === 'auto'
         ? join(dataDir, 'destinations')

@@ -220,6 +220,7 @@ class Demo {
       allowSaslPlaintext: false,
       groupProtocol: 'auto',
       groupInstanceId: '',
+      clientRack: '',
       destinationDir: join(this.#dataDir, 'destinations'),
       backoff: defaultBackoff,
       maxFilters: 5,

@@ -19,7 +19,7 @@ import type { PollerAssignment, PollerReport } from '../ports/poller-host.ts'
 
 if (parentPort === null) throw new Error('poller-thread runs as a worker thread only')
 const port = parentPort
-const { logLevel, drainMs, groupProtocol, groupInstanceId, strictAws, backoff, destinationDir, region } =
+const { logLevel, drainMs, groupProtocol, groupInstanceId, clientRack, strictAws, backoff, destinationDir, region } =
   workerData as ThreadOptions
 const log = openLog({ level: logLevel })
 const buffers = new EventBuffers()
@@ -48,6 +48,7 @@ function open(poller: number, assignment: PollerAssignment): void {
         startingPosition: spec.startingPosition,
         groupProtocol,
         ...(groupInstanceId === '' ? {} : { groupInstanceId: `${groupInstanceId}-${mapping}` }),
+        ...(clientRack === '' ? {} : { clientRack }),
         drainMs
       },
       { clock: systemClock, log: mappingLog, secrets }

@@ -55,6 +55,7 @@ test('works with no file at all', async () => {
     allowSaslPlaintext: false,
     groupProtocol: 'auto',
     groupInstanceId: '',
+    clientRack: '',
     destinationDir: join(cwd, '.millrace', 'destinations'),
     backoff: { baseMs: 500, capMs: 60_000, throttleCapMs: 15_000 },
     maxFilters: 5,
@@ -79,6 +80,7 @@ memoryBudgetMiB: 512
 workers: 3
 groupProtocol: classic
 groupInstanceId: node-1
+clientRack: eu-west-1a
 destinationDir: failures
 retryBaseMs: 100
 maxFilters: 10
@@ -121,6 +123,7 @@ allowSaslPlaintext: true
     allowSaslPlaintext: true,
     groupProtocol: 'classic',
     groupInstanceId: 'node-1',
+    clientRack: 'eu-west-1a',
     destinationDir: join(cwd, 'failures'),
     backoff: { baseMs: 100, capMs: 60_000, throttleCapMs: 15_000 },
     maxFilters: 10,

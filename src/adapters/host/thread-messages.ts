@@ -20,6 +20,8 @@ export interface ThreadOptions {
   readonly groupProtocol: GroupProtocolChoice
   /** This node's; with a mapping's UUID it names the member. Empty: members are not static. */
   readonly groupInstanceId: string
+  /** Where this node is, as brokers name their racks; empty: leaders are read from. */
+  readonly clientRack: string
   /** Refuse what AWS refuses. */
   readonly strictAws: boolean
   /** Pauses between tries. */

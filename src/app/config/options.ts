@@ -136,6 +136,16 @@ export const options = {
     env: ['MILLRACE_UNKNOWN_FUNCTIONS'],
     doc: 'What becomes of function names that are not under functions. lambda: they are called at AWS Lambda; auto: so where the environment or the files of the AWS CLI have credentials; a machine whose role alone has them needs lambda.'
   },
+  clientRack: {
+    type: {
+      kind: 'pattern',
+      pattern: /^[\x21-\x7e]{1,200}$/,
+      wanted: 'none or the name of a rack or availability zone, as the brokers have it in broker.rack, at most 200 characters'
+    },
+    default: 'none',
+    env: ['MILLRACE_CLIENT_RACK'],
+    doc: 'Where this node is: replicas in the same rack or zone are read from, where the brokers offer it (KIP-392).'
+  },
   logLevel: {
     type: { kind: 'choice', values: logLevels },
     default: 'info',

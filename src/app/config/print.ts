@@ -29,6 +29,7 @@ function optionRows({ config, given }: LoadedConfig): Row[] {
     adminListen: addressText(config.adminListen),
     store: config.store.kind,
     groupInstanceId: config.groupInstanceId || 'none',
+    clientRack: config.clientRack || 'none',
     unknownFunctions: config.unknownFunctions ?? 'refuse',
     retryBaseMs: config.backoff.baseMs,
     retryCapMs: config.backoff.capMs,

@@ -40,6 +40,8 @@ export interface Config {
   readonly groupProtocol: GroupProtocolChoice
   /** This node's among the nodes of a cluster, for static members; empty: members are not static. */
   readonly groupInstanceId: string
+  /** Where this node is, as brokers name their racks; empty: leaders are read from. */
+  readonly clientRack: string
   /** Absolute path; made when it is first needed. */
   readonly destinationDir: string
   /** Pauses between tries. */

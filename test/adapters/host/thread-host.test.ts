@@ -15,6 +15,7 @@ function setup(t: TestContext, threads = 1) {
       drainMs: 1_000,
       groupProtocol: 'auto',
       groupInstanceId: '',
+      clientRack: '',
       strictAws: false,
       backoff: defaultBackoff,
       destinationDir: 'destinations',
