@@ -8,6 +8,8 @@ import { at } from './tree.ts'
 
 /** More than any template has; a file of aliases of aliases would grow without end. */
 const mostNodes = 200_000
+/** Deeper than anybody writes, and well within the stack. */
+const mostLevels = 200
 
 /** `1.1` is what CloudFormation reads (`yes` is true), `1.2` what the Serverless Framework reads. */
 export type YamlVersion = '1.1' | '1.2'
@@ -92,11 +94,11 @@ function prefixesOf(path: string): string[] {
 
 function parse(file: string, text: string, version: YamlVersion): unknown {
   if (/^\s*\{/.test(text)) {
-    try {
-      return JSON.parse(text)
-    } catch {
-      // YAML's flow style begins so too, and its parser knows the line.
-    }
+    const value = parseJson(text)
+    if (value !== undefined && levelsOf(value) > mostLevels)
+      throw unreadable(file, `is nested more than ${mostLevels} deep`)
+    // YAML's flow style begins so too, and its parser knows the line of an error.
+    if (value !== undefined) return value
   }
   const lines = new LineCounter()
   const document = parseText(text, version, lines)
@@ -107,16 +109,36 @@ function parse(file: string, text: string, version: YamlVersion): unknown {
   }
   let nodes = 0
   const targets = new Map<Alias, unknown>()
-  return plain(document.contents, {
-    count() {
+  return plain(document.contents, 0, {
+    count(level) {
       if (++nodes > mostNodes) throw unreadable(file, `its aliases stand for more than ${mostNodes} values`)
+      if (level > mostLevels) throw unreadable(file, `is nested more than ${mostLevels} deep`)
     },
     // The library walks the document each time that it is asked.
     target(alias) {
-      if (!targets.has(alias)) targets.set(alias, alias.resolve(document))
-      return targets.get(alias)
+      const target = targets.get(alias) ?? alias.resolve(document)
+      targets.set(alias, target)
+      if (target !== undefined) return target
+      const { line, col } = lines.linePos(alias.range?.[0] ?? 0)
+      throw unreadable(file, `there is no anchor &${alias.source}`, line, col)
     }
   })
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Without recursion, as it is what recursion is kept safe by. */
+function levelsOf(value: unknown): number {
+  let levels = 0
+  for (let level = [value]; level.length > 0 && levels <= mostLevels; levels++)
+    level = level.flatMap((node): unknown[] => (typeof node === 'object' && node !== null ? Object.values(node) : []))
+  return levels
 }
 
 // Dates, base 60 and binary data are types of YAML 1.1 that CloudFormation leaves out: AWSTemplateFormatVersion is a text.
@@ -136,19 +158,19 @@ const parseText = (text: string, version: YamlVersion, lineCounter: LineCounter)
   })
 
 interface Walk {
-  count(): void
+  count(level: number): void
   target(alias: Alias): unknown
 }
 
 /** The value of a node, with the functions that short tags stand for. */
-function plain(node: unknown, walk: Walk): unknown {
-  walk.count()
-  if (isAlias(node)) return plain(walk.target(node), walk)
+function plain(node: unknown, level: number, walk: Walk): unknown {
+  walk.count(level)
+  if (isAlias(node)) return plain(walk.target(node), level + 1, walk)
   if (isScalar(node)) return tagged(node.tag, node.value)
   if (isSeq(node)) {
     return tagged(
       node.tag,
-      node.items.map(item => plain(item, walk))
+      node.items.map(item => plain(item, level + 1, walk))
     )
   }
   if (!isMap(node)) return null
@@ -156,7 +178,7 @@ function plain(node: unknown, walk: Walk): unknown {
   const written: [string, unknown][] = []
   for (const { key, value } of node.items) {
     const name = String(isScalar(key) ? (key.source ?? key.value) : key)
-    const content = plain(value, walk)
+    const content = plain(value, level + 1, walk)
     if (name === '<<') merged.push(...mergedEntries(content))
     else written.push([name, content])
   }

@@ -108,8 +108,9 @@ function readsKafka(stack: Stack, logicalId: string, properties: Tree, path: str
   const written = properties['EventSourceArn']
   const type = stack.typeOf(referred(written) ?? '')
   if (type.startsWith('AWS::MSK::')) return true
+  const isOther = /^AWS::(SQS|Kinesis|DynamoDB|AmazonMQ|DocDB)::/.test(type)
   const { value } = stack.reading.problems.trial(() =>
-    type === '' ? stack.resolver.resolve(written, at(path, 'EventSourceArn')) : type
+    isOther ? type : stack.resolver.resolve(written, at(path, 'EventSourceArn'))
   )
   const reads = typeof value === 'string' ? /^arn:[^:]*:kafka:/.test(value) : 'Topics' in properties
   if (!reads && stack.reading.problems.trial(() => stack.isMade(logicalId)).value !== false)

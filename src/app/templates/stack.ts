@@ -1,9 +1,10 @@
 import { partitionOf } from '../../core/mapping/function-name.ts'
 import { nearest } from '../config/nearest.ts'
 import { parameterValue } from './parameters.ts'
-import { generatedName, isKnownType, namePropertyOf, physicalValue, urlSuffix } from './physical.ts'
+import { generatedName, isKnownType, namePropertyOf, physicalValue } from './physical.ts'
 import type { Named, Place } from './physical.ts'
 import type { Problems, TemplateProblem } from './problems.ts'
+import { pseudoParameter } from './pseudo-parameter.ts'
 import { absent, Resolver, unresolved } from './resolver.ts'
 import type { Scope } from './resolver.ts'
 import { withGlobals } from './sam.ts'
@@ -119,7 +120,7 @@ export class Stack implements Scope {
   }
 
   ref(name: string, path: string): unknown {
-    const pseudo = this.#pseudo(name)
+    const pseudo = pseudoParameter(name, this.place)
     if (pseudo !== undefined) return pseudo
     if (own(this.template['Parameters'], name) !== undefined) return this.#parameter(name)
     if (Object.hasOwn(this.resources, name)) return this.#value(name, undefined, path)
@@ -217,30 +218,6 @@ export class Stack implements Scope {
   #unknown(path: string, message: string): typeof unresolved {
     this.refuse(path, message)
     return unresolved
-  }
-
-  #pseudo(name: string): unknown {
-    const { region, accountId, stackName } = this.place
-    switch (name) {
-      case 'AWS::Region':
-        return region
-      case 'AWS::AccountId':
-        return accountId
-      case 'AWS::Partition':
-        return partitionOf(region)
-      case 'AWS::URLSuffix':
-        return urlSuffix(region)
-      case 'AWS::StackName':
-        return stackName
-      case 'AWS::StackId':
-        return `arn:${partitionOf(region)}:cloudformation:${region}:${accountId}:stack/${stackName}/00000000-0000-4000-8000-000000000000`
-      case 'AWS::NotificationARNs':
-        return []
-      case 'AWS::NoValue':
-        return absent
-      default:
-        return undefined
-    }
   }
 
   #parameter(name: string): unknown {

@@ -78,6 +78,7 @@ Resources:
     assert.equal(error.code, 'MILL_TEMPLATE_UNREADABLE')
     assert.equal(error.problems[0]?.line, 3)
     assert.match(errorOf(() => read('{ "Resources": { "A": ] }')).message, /1:\d+/)
+    assert.match(errorOf(() => read('Resources:\n  A: *b\n')).message, /2:6: there is no anchor &b$/)
   })
 
   test('a file that is missing, empty or something else is told', () => {
@@ -104,6 +105,19 @@ Resources:
     const levels = Array.from({ length: 12 }, (_, i) => `  a${i + 1}: &a${i + 1} [${`*a${i},`.repeat(9)}]`)
     const text = `Metadata:\n  a0: &a0 [x]\n${levels.join('\n')}\nResources: {}\n`
     assert.match(errorOf(() => read(text)).message, /aliases stand for more than 200000 values/)
+  })
+
+  test('what holds itself, or is nested without end, is refused', () => {
+    const deep = '['.repeat(5_000) + ']'.repeat(5_000)
+    const json = JSON.stringify(small({ Topics: ['deep'] })).replace('"deep"', deep)
+    for (const text of [
+      'Metadata: &a [*a]\nResources: {}\n',
+      'Resources: &a { A: *a }\n',
+      `Resources: ${deep}`,
+      json
+    ]) {
+      assert.equal(errorOf(() => read(text)).code, 'MILL_TEMPLATE_UNREADABLE')
+    }
   })
 
   test('whatever one puts into a template: an answer, or an error that says where', () => {
@@ -380,6 +394,17 @@ describe('folders', () => {
     writeFileSync(join(folder, 'template.yml'), JSON.stringify(small()))
     assert.equal(findTemplate(folder), join(folder, 'template.yml'))
     assert.match(problems(() => readTemplate(folder, home)).join(), /Code: names .*orders, which does not exist/)
+  })
+
+  test('outputs of a nested stack are what its parent refers to', () => {
+    const { mappings } = readFixture(fixture('cfn-nested'))
+    assert.deepEqual(
+      mappings.map(({ functionName, create }) => [functionName, create.Topics?.[0]]),
+      [
+        ['Shop-Orders', 'returns'],
+        ['Shop-Orders', 'orders']
+      ]
+    )
   })
 
   test('exports of one stack of cdk.out are the imports of another, and nested stacks are their parent’s', () => {
