@@ -16,6 +16,7 @@ import { addressText, readValue, record, valueError } from './config/value.ts'
 export type {
   Address,
   ClusterConfig,
+  CommandFunctionConfig,
   Config,
   Credential,
   FunctionConfig,

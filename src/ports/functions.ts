@@ -60,8 +60,8 @@ export interface FunctionEntry {
   readonly name: string
   /** Without qualifier. */
   readonly arn: string
-  /** `http` an endpoint, `handler` a local Node handler, `lambda` AWS Lambda. */
-  readonly kind: 'http' | 'handler' | 'lambda'
+  /** `http` an endpoint, `handler` a local handler, `command` a local program, `lambda` AWS Lambda. */
+  readonly kind: 'http' | 'handler' | 'command' | 'lambda'
   readonly timeoutSeconds: number
   readonly target: FunctionTarget
   /**

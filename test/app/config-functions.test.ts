@@ -83,7 +83,7 @@ for (const [title, fn, message] of [
   [
     'two kinds at once',
     `lambda: f, http: "http://a/"`,
-    /must be a function with one of http, handler and lambda, got http and lambda/
+    /must be a function with one of http, handler, command and lambda, got http and lambda/
   ],
   ['headers for AWS', `lambda: f, headers: { a: b }`, /Unknown key functions\.f\.headers in millrace\.yaml/],
   ['HTTP/2 without TLS', `http: "http://a/", http2: true`, /http2 must be left out: it needs an https URL/],

@@ -144,7 +144,8 @@ allowSaslPlaintext: true
       timeoutSeconds: 30,
       concurrency: 4,
       environment: { TABLE: 't', PORT: '80', ON: 'true' },
-      memoryMiB: 128
+      memoryMiB: 128,
+      reload: false
     }
   })
   assert.deepEqual(structuredClone(clusters), {
@@ -345,15 +346,15 @@ test('a function that cannot be used is named', async () => {
   )
   await value(
     'functions: { orders: "http://localhost" }',
-    'functions.orders must be a function with one of http, handler and lambda, got "http://localhost" (from millrace.yaml, line 1).'
+    'functions.orders must be a function with one of http, handler, command and lambda, got "http://localhost" (from millrace.yaml, line 1).'
   )
   await value(
     'functions:\n  orders: { timeoutSeconds: 3 }',
-    'functions.orders must be a function with one of http, handler and lambda, got none of them (from millrace.yaml, line 2).'
+    'functions.orders must be a function with one of http, handler, command and lambda, got none of them (from millrace.yaml, line 2).'
   )
   await value(
     'functions: { orders: { http: "http://localhost", handler: a.b } }',
-    'functions.orders must be a function with one of http, handler and lambda, got http and handler (from millrace.yaml, line 1).'
+    'functions.orders must be a function with one of http, handler, command and lambda, got http and handler (from millrace.yaml, line 1).'
   )
   await value(
     'functions: { "or ders": { http: "http://localhost" } }',
@@ -432,10 +433,6 @@ test('what is not built yet is refused by name, not ignored', async () => {
   await later(
     'store: postgres://me:hidden@host/db',
     'store: postgres is not built yet: use sqlite (from millrace.yaml, line 1).'
-  )
-  await later(
-    'functions: { parse: { command: [ ./bootstrap ] } }',
-    'functions.parse.command is not built yet: use http for an HTTP endpoint, handler for a Node function or lambda for AWS Lambda (from millrace.yaml, line 1).'
   )
 })
 

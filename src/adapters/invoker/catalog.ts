@@ -43,9 +43,9 @@ export interface LambdaFunction {
   readonly concurrency?: number
 }
 
-/** A Node handler that the function host runs. */
+/** A handler or program that the function host runs. */
 export interface HandlerFunction {
-  readonly kind: 'handler'
+  readonly kind: 'handler' | 'command'
   readonly timeoutSeconds: number
 }
 

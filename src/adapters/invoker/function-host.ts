@@ -8,14 +8,33 @@ import type { HttpTarget } from '../../ports/functions.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Service } from '../../ports/service.ts'
 import { systemClock } from '../host/system-clock.ts'
+import { FolderWatch } from './folder-watch.ts'
+import type { OnFunctionEvent } from './function-event.ts'
 import { FunctionRunner } from './function-runner.ts'
 import { HostedCall, maxEventBytes } from './hosted-call.ts'
 import type { LocalFunction } from './local-function.ts'
 import { OrphanGuard } from './orphan-guard.ts'
+import { runtimeOf, sourceDirOf } from './runtime-program.ts'
 
+export type { FunctionEvent, OnFunctionEvent } from './function-event.ts'
 export type { LocalFunction } from './local-function.ts'
 
-export interface FunctionHostOptions {
+/** How local functions are run, beside what each says itself. */
+export interface HostingOptions {
+  /** Calls go to new processes once a file of a function has changed, unless the function says otherwise. Default false. */
+  readonly reload?: boolean
+  /**
+   * Port on loopback for a debugger of the first Node function; each further one has the next port (0: any free one, which the
+   * function's output tells). Such a function has one process at a time and no time limit.
+   */
+  readonly inspect?: number
+  /** A process without calls for so long is ended. Default 5 minutes. */
+  readonly idleMs?: number
+  /** Hears what happens to the functions. Must not throw. */
+  readonly onEvent?: OnFunctionEvent
+}
+
+export interface FunctionHostOptions extends HostingOptions {
   readonly functions: readonly LocalFunction[]
   readonly region: string
   readonly accountId: string
@@ -25,6 +44,7 @@ export interface FunctionHostOptions {
 
 /** Beyond a function's own time: for the start of a process (10 s at most), a place in the queue, and the way. */
 const patienceMs = 15_000
+const defaultIdleMs = 300_000
 
 /**
  * Runs local functions as child processes over the Lambda Runtime API, and offers them to pollers of any thread as plain
@@ -35,6 +55,7 @@ export class FunctionHost implements Service {
   readonly #clock: Clock
   readonly #token = randomBytes(32).toString('base64url')
   readonly #runners = new Map<string, FunctionRunner>()
+  readonly #watches: FolderWatch[] = []
   #server: http.Server | undefined
   #guard: OrphanGuard | undefined
   #last: Promise<void> = Promise.resolve()
@@ -79,13 +100,8 @@ export class FunctionHost implements Service {
   async #open(): Promise<void> {
     if (this.#server !== undefined) return
     this.#hurry = new AbortController()
-    const { functions, log } = this.#options
-    this.#guard = new OrphanGuard(log)
-    for (const fn of functions) {
-      const { arn } = parseFunctionName(fn.name, this.#options)
-      const home = { arn, region: this.#options.region }
-      this.#runners.set(pathOf(fn.name), new FunctionRunner(fn, { home, log, clock: this.#clock, guard: this.#guard }))
-    }
+    this.#guard = new OrphanGuard(this.#options.log)
+    for (const fn of this.#options.functions) this.#runners.set(pathOf(fn.name), this.#runner(fn, this.#guard))
     // No timeouts: a call may wait in the queue with its event unread, and both ends are ours.
     const server = http.createServer({ requestTimeout: 0, keepAliveTimeout: 0 }, (request, response) =>
       this.#take(request, response)
@@ -95,11 +111,32 @@ export class FunctionHost implements Service {
     this.#server = server
   }
 
+  #runner(fn: LocalFunction, guard: OrphanGuard): FunctionRunner {
+    const { log, region, reload = false, idleMs = defaultIdleMs, onEvent: tell = () => {} } = this.#options
+    const { arn } = parseFunctionName(fn.name, this.#options)
+    const clock = this.#clock
+    const inspectPort = this.#inspectPort(fn)
+    const world = { home: { arn, region }, log, clock, guard, idleMs, tell }
+    const runner = new FunctionRunner(fn, inspectPort === undefined ? world : { ...world, inspectPort })
+    if (fn.reload ?? reload) {
+      const changed = (file: string) => runner.reload(file)
+      this.#watches.push(new FolderWatch({ folder: sourceDirOf(fn), clock, log, changed }))
+    }
+    return runner
+  }
+
+  #inspectPort(fn: LocalFunction): number | undefined {
+    const { inspect, functions } = this.#options
+    if (inspect === undefined || runtimeOf(fn) !== 'node') return undefined
+    return inspect === 0 ? 0 : inspect + functions.filter(each => runtimeOf(each) === 'node').indexOf(fn)
+  }
+
   async #close(hurry: AbortController): Promise<void> {
     const server = this.#server
     if (server === undefined) return
     const closed = once(server, 'close')
     server.close()
+    for (const watch of this.#watches.splice(0)) watch.close()
     await Promise.all([...this.#runners.values()].map(runner => runner.stop(hurry.signal)))
     this.#runners.clear()
     this.#guard?.close()

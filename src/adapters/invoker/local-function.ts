@@ -1,12 +1,18 @@
 /** A function that runs on this machine, in processes of Millrace. */
 export interface LocalFunction {
   readonly name: string
-  /** `path/to/file.export` of a Node module, relative to `baseDir`. */
+  /** `path/to/file.export` of a module, relative to `baseDir`. Beside a `command` any text, for the runtime to read. */
   readonly handler?: string
+  /** What runs the handler; absent: what the handler's file asks for, in doubt Node. */
+  readonly runtime?: 'node' | 'python'
   /** A custom runtime instead: program and arguments; a relative path is looked up in `baseDir`. */
   readonly command?: readonly string[]
-  /** Absolute; the processes' working directory. */
+  /** Absolute; the processes' working directory, and their LAMBDA_TASK_ROOT. */
   readonly baseDir: string
+  /** New calls go to new processes when a file changed. Absent: as the host says. */
+  readonly reload?: boolean
+  /** Absolute: the folder whose files count as the function's. Default: that of the handler or program. */
+  readonly sourceDir?: string
   /** Default 3, as Lambda's. */
   readonly timeoutSeconds?: number
   /** Most processes at a time, each running one call. Default 1. */
@@ -24,7 +30,7 @@ export interface LocalFunctionHome {
 }
 
 /** Only these of our own environment are handed on: no credential of Millrace reaches a function. */
-const inherited = /^(?:PATH|HOME|LANG|LC_\w+|TZ|TMPDIR|TEMP|TMP|SystemRoot|AWS_ENDPOINT_URL(?:_\w+)?)$/
+const inherited = /^(?:PATH|HOME|LANG|LC_\w+|TMPDIR|TEMP|TMP|SystemRoot|AWS_ENDPOINT_URL(?:_\w+)?)$/
 
 /** The environment Lambda gives a function, on a scrubbed base. `runtimeApi` is `host:port`. */
 export function environmentOf(
@@ -40,11 +46,15 @@ export function environmentOf(
     ...environment,
     AWS_REGION: region,
     AWS_DEFAULT_REGION: region,
+    // Lambda's clocks show UTC: a function must not depend on where it was tried.
+    TZ: ':UTC',
     ...fn.environment,
     AWS_LAMBDA_RUNTIME_API: runtimeApi,
     AWS_LAMBDA_FUNCTION_NAME: fn.name,
     AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
     AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(fn.memoryMiB ?? 128),
+    // Not Lambda's own, but its emulators': in seconds.
+    AWS_LAMBDA_FUNCTION_TIMEOUT: String(fn.timeoutSeconds ?? 3),
     AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${fn.name}`,
     AWS_LAMBDA_LOG_STREAM_NAME: instance,
     AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',

@@ -14,6 +14,9 @@ interface Context {
   readonly invokedFunctionArn: string
   readonly memoryLimitInMB: string
   readonly awsRequestId: string
+  /** Of callers through Amazon Cognito and the mobile SDK: there are none here. */
+  readonly clientContext: undefined
+  readonly identity: undefined
   readonly logGroupName: string
   readonly logStreamName: string
   getRemainingTimeInMillis(): number
@@ -172,7 +175,28 @@ async function loadHandler(taskRoot: string, handler: string): Promise<Handler> 
     throw new RuntimeError('Runtime.HandlerNotFound', `${handler} is undefined or not exported by ${file}`)
   }
   if (typeof found !== 'function') throw new RuntimeError('Runtime.HandlerNotFound', `${handler} is not a function`)
+  if (streaming.has(found)) {
+    throw new RuntimeError(
+      'Runtime.InvalidStreamingOperation',
+      `${handler} is made by awslambda.streamifyResponse: response streaming is not supported, as a mapping needs the whole ` +
+        'answer of its function at once. Export a handler that returns its answer.'
+    )
+  }
   return found as Handler
+}
+
+/** Handlers that want to stream. A module may hold them beside the one that is called. */
+const streaming = new WeakSet<object>()
+
+const streamifyResponse = (handler: unknown) => {
+  if (typeof handler === 'function') streaming.add(handler)
+  return handler
+}
+
+/** What AWS's Node runtime offers as a global. */
+function offerGlobals(): void {
+  const value = { streamifyResponse, HttpResponseStream: { from: (stream: unknown) => stream } }
+  Object.defineProperty(globalThis, 'awslambda', { value, configurable: true, writable: true })
 }
 
 async function importUserCode(file: string): Promise<Record<string, unknown>> {
@@ -270,6 +294,8 @@ function contextOf(
     invokedFunctionArn: arn,
     memoryLimitInMB: environment('AWS_LAMBDA_FUNCTION_MEMORY_SIZE'),
     awsRequestId: requestId,
+    clientContext: undefined,
+    identity: undefined,
     logGroupName: environment('AWS_LAMBDA_LOG_GROUP_NAME'),
     logStreamName: environment('AWS_LAMBDA_LOG_STREAM_NAME'),
     getRemainingTimeInMillis: () => Math.max(0, deadlineMs - Date.now()),
@@ -294,6 +320,7 @@ async function main(): Promise<void> {
   const api = new RuntimeApi(environment('AWS_LAMBDA_RUNTIME_API'), environment('MILLRACE_RUNTIME_TOKEN'))
   delete process.env['MILLRACE_RUNTIME_TOKEN']
   watchHost(3)
+  offerGlobals()
 
   let open: string | undefined
   let answering: Promise<void> | undefined

@@ -5,16 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { Clock } from '../../ports/clock.ts'
 import { answerTooLarge, maxAnswerBytes } from './http-reply.ts'
 import { exitFault, timeoutFault, type RuntimeFault } from './local-function.ts'
-
-/** What to run, once the address of the Runtime API is known. */
-export interface RuntimeProgram {
-  readonly file: string
-  readonly args: readonly string[]
-  readonly cwd: string
-  environment(runtimeApi: string): Record<string, string>
-  /** Given: requests to the Runtime API must carry it as `x-millrace-token`. */
-  readonly token?: string
-}
+import type { RuntimeProgram } from './runtime-program.ts'
 
 /** One call for the runtime. */
 export interface RuntimeCall {
@@ -31,8 +22,10 @@ export interface RuntimeCall {
 
 export type CallEnd =
   | { readonly kind: 'returned'; readonly payload: Buffer }
-  /** JSON of the runtime, or what befell it. */
+  /** JSON of the runtime, or what was wrong with its answer. */
   | { readonly kind: 'failed'; readonly error: Buffer | RuntimeFault }
+  /** The process ended, or had to be. */
+  | { readonly kind: 'crashed'; readonly error: RuntimeFault }
 
 /** Why a process never asked for work. */
 export type StartFailure =
@@ -42,19 +35,24 @@ export type StartFailure =
   | { readonly kind: 'no-process'; readonly message: string }
 
 export interface RuntimeOwner {
-  spawned(pid: number): void
-  output(child: ChildProcess): void
+  spawned(process: RuntimeProcess, child: SpawnedChild): void
+  /** It waits for its first call, so long after its start. */
+  ready(process: RuntimeProcess, initMs: number): void
   /** It waits for a call. */
   idle(process: RuntimeProcess): void
   /** It has gone, and so has all it started. */
-  ended(process: RuntimeProcess, failure: StartFailure | undefined): void
+  gone(process: RuntimeProcess, failure: StartFailure | undefined): void
 }
+
+export type SpawnedChild = ChildProcess & { readonly pid: number }
 
 /** Lambda's limit from start to the first `next`. */
 const initTimeoutMs = 10_000
 /** A killed process that does not go by then (it hangs in the kernel) holds nobody up. */
 const killPatienceMs = 2_000
 const outputPatienceMs = 250
+/** For a handler of SIGTERM. */
+const terminationMs = 1_000
 
 /** What is wrong with the program or its environment; anything else is the machine's. */
 const ownFaults = new Set([
@@ -67,6 +65,12 @@ const ownFaults = new Set([
   'ELOOP',
   'ERR_INVALID_ARG_VALUE'
 ])
+
+/** As AWS's Node runtime calls what cannot be done with a stream. */
+const streamed: RuntimeFault = {
+  errorType: 'Runtime.InvalidStreamingOperation',
+  errorMessage: 'Response streaming is not supported: a mapping needs the whole answer of its function at once.'
+}
 
 const route =
   /^\/2018-06-01\/runtime\/(?:init\/(?<init>error)|invocation\/(?:(?<next>next)|(?<id>[^/]+)\/(?<end>response|error)))$/
@@ -88,6 +92,8 @@ export class RuntimeProcess {
   /** The call it runs, or ran last: whose its output is. */
   requestId: string | undefined
   readonly #program: RuntimeProgram
+  #startedMs = 0
+  #isReady = false
   readonly #owner: RuntimeOwner
   readonly #clock: Clock
   readonly #server = http.createServer({ requestTimeout: 0, keepAliveTimeout: 0 }, (request, response) =>
@@ -109,9 +115,18 @@ export class RuntimeProcess {
     this.#clock = clock
   }
 
+  get instance(): string {
+    return this.#program.instance
+  }
+
+  get inspectPort(): number | undefined {
+    return this.#program.inspectPort
+  }
+
   /** Never rejects: what goes wrong is told to the owner. */
   async start(): Promise<void> {
-    this.#stopTimer = this.#clock.after(initTimeoutMs, () => this.#late('init'))
+    this.#startedMs = this.#clock.monotonicMs()
+    this.#awaitNext()
     this.#server.on('clientError', (_error, socket) => socket.destroy())
     try {
       this.#server.listen(0, '127.0.0.1')
@@ -139,9 +154,7 @@ export class RuntimeProcess {
         this.#exited(code, signal)
       })
     })
-    if (child.pid === undefined) return
-    this.#owner.spawned(child.pid)
-    this.#owner.output(child)
+    if (isSpawned(child)) this.#owner.spawned(this, child)
   }
 
   /** Throws for some failures; others come as 'error'. */
@@ -155,10 +168,6 @@ export class RuntimeProcess {
       // The fourth is never written: its end tells the process that we are gone.
       stdio: ['ignore', 'pipe', 'pipe', 'pipe']
     })
-  }
-
-  get pid(): number | undefined {
-    return this.#child?.pid
   }
 
   /** Only in state `idle`. */
@@ -182,6 +191,14 @@ export class RuntimeProcess {
     })
     for (const chunk of call.event) held.write(chunk)
     held.end()
+  }
+
+  /** For one that runs no call: it may tidy up, for a moment. */
+  end(): void {
+    this.kill('SIGTERM')
+    if (this.state === 'ended') return
+    this.#stopTimer()
+    this.#stopTimer = this.#clock.after(terminationMs, () => this.kill('SIGKILL'))
   }
 
   /** Ends it with all it started. */
@@ -224,9 +241,16 @@ export class RuntimeProcess {
       // It hung up without ending: it may ask again, but not wait for ever.
       this.#held = undefined
       this.state = 'starting'
-      this.#stopTimer = this.#clock.after(initTimeoutMs, () => this.#late('init'))
+      this.#awaitNext()
     })
+    if (!this.#isReady) this.#owner.ready(this, this.#clock.monotonicMs() - this.#startedMs)
+    this.#isReady = true
     this.#owner.idle(this)
+  }
+
+  #awaitNext(): void {
+    if (this.#program.inspectPort !== undefined) return // it may stand at a breakpoint
+    this.#stopTimer = this.#clock.after(initTimeoutMs, () => this.#late('init'))
   }
 
   #takeInitError(request: http.IncomingMessage, response: http.ServerResponse): void {
@@ -242,6 +266,10 @@ export class RuntimeProcess {
     }
     this.#incoming = request
     request.on('close', () => (this.#incoming = undefined))
+    if (request.headers['lambda-runtime-function-response-mode'] === 'streaming') {
+      refuse(request, response, 400, streamed.errorType, streamed.errorMessage)
+      return this.#finish({ kind: 'failed', error: streamed })
+    }
     collect(request, body => {
       // Cut by the timeout while it came in.
       if (this.#call?.requestId !== id) return refuse(request, response, 400, 'InvalidRequestID', 'Invalid request ID')
@@ -286,13 +314,13 @@ export class RuntimeProcess {
       this.#incoming.once('close', () => this.#exited(code, signal))
       return
     }
-    const wasStarting = this.state === 'starting' && this.answered === 0 && this.#call === undefined
+    const wasStarting = !this.#isReady
     const call = this.#call
     if (call !== undefined) {
       const { requestId, timeoutMs } = call
       const error = this.#overdue === 'call' ? timeoutFault(requestId, timeoutMs) : exitFault(requestId, code, signal)
       this.#call = undefined
-      call.ended({ kind: 'failed', error })
+      call.ended({ kind: 'crashed', error })
     }
     this.#end(wasStarting ? this.#startFailure(code, signal) : undefined)
   }
@@ -314,9 +342,11 @@ export class RuntimeProcess {
     this.#child?.stdio[3]?.destroy()
     if (this.#server.listening) this.#server.close()
     this.#server.closeAllConnections()
-    this.#owner.ended(this, failure)
+    this.#owner.gone(this, failure)
   }
 }
+
+const isSpawned = (child: ChildProcess): child is SpawnedChild => child.pid !== undefined
 
 function killGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   if (child.pid === undefined) return

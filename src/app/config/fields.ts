@@ -56,6 +56,27 @@ export const credentialVariables = {
   access: 'MILLRACE_ACCESS'
 } as const satisfies { readonly [K in keyof typeof credentialFields]?: string }
 
+/** Of every function that runs in processes of ours. */
+const localFields = {
+  timeoutSeconds,
+  concurrency: {
+    type: { kind: 'int', min: 1, max: 1000 },
+    default: 5,
+    doc: 'Most processes of this function at a time.'
+  },
+  environment: { type: { kind: 'texts' }, doc: 'Added to the environment of its processes.' },
+  memoryMiB: {
+    type: { kind: 'int', min: 128, max: 10_240 },
+    default: 128,
+    doc: 'What the function is told it may use.'
+  },
+  reload: {
+    type: { kind: 'boolean' },
+    default: false,
+    doc: 'true: calls go to new processes once a file in its folder has changed; calls that run end where they are.'
+  }
+} as const satisfies Fields
+
 /** By the field that says which kind a function is. */
 export const functionFields = {
   http: {
@@ -131,20 +152,35 @@ export const functionFields = {
         wanted: 'FILE.EXPORT such as ./functions/orders.handler'
       },
       required: true,
-      doc: 'File without its extension, a dot, and the exported function. Relative to this file.'
+      doc: 'File without its extension, a dot, and the exported function. Relative to directory.'
     },
-    timeoutSeconds,
-    concurrency: {
-      type: { kind: 'int', min: 1, max: 1000 },
-      default: 5,
-      doc: 'Most processes of this function at a time.'
+    runtime: {
+      type: { kind: 'choice', values: ['auto', 'node', 'python'] },
+      default: 'auto',
+      doc: 'What runs it: this Node, or python3 of the PATH with awslambdaric. auto: python where the file ends in .py, else node.'
     },
-    environment: { type: { kind: 'texts' }, doc: 'Added to the environment of its processes.' },
-    memoryMiB: {
-      type: { kind: 'int', min: 128, max: 10_240 },
-      default: 128,
-      doc: 'What the function is told it may use.'
-    }
+    directory: {
+      type: { kind: 'path' },
+      doc: "Its processes' working directory. Relative to this file, whose folder it is unless given."
+    },
+    ...localFields
+  },
+  command: {
+    command: {
+      type: { kind: 'command' },
+      required: true,
+      doc: 'Any program that speaks the Lambda Runtime API, and its arguments. A path is relative to this file; a bare name is looked for in the PATH.'
+    },
+    handler: {
+      type: { kind: 'pattern', pattern: /^[^\s\0]{1,128}$/, wanted: '1 to 128 characters without a space' },
+      default: 'bootstrap',
+      doc: 'What the program finds as _HANDLER.'
+    },
+    directory: {
+      type: { kind: 'path' },
+      doc: "Its processes' working directory. Relative to this file, whose folder it is unless given."
+    },
+    ...localFields
   }
 } as const satisfies Record<string, Fields>
 

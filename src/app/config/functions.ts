@@ -6,13 +6,11 @@ import { functionFields } from './fields.ts'
 import type { ConfigFile } from './file.ts'
 import { nearest } from './nearest.ts'
 import type { FunctionConfig } from './shape.ts'
-import { notBuilt, record, valueError } from './value.ts'
+import { record, valueError } from './value.ts'
 
 const functionName = /^[\w-]{1,64}$/
-const kinds = ['http', 'handler', 'lambda'] as const
-const functionWanted = 'a function with one of http, handler and lambda'
-/** A kind that this version refuses by name rather than calls unknown. */
-const laterKinds = ['command'] as const
+const kinds = ['http', 'handler', 'command', 'lambda'] as const
+const functionWanted = 'a function with one of http, handler, command and lambda'
 
 export function readFunctions(file: ConfigFile): Readonly<Record<string, FunctionConfig>> {
   const entries = readMap(file, ['functions'], file.content['functions'], 'names with functions')
@@ -27,14 +25,8 @@ function readFunction(file: ConfigFile, name: string, value: unknown): FunctionC
   }
   const entries = readMap(file, path, value, functionWanted)
   const keys = keysOf(entries)
-  const later = laterKinds.find(kind => keys.includes(kind))
-  if (later !== undefined) {
-    throw notBuilt(
-      givenAt(file, [...path, later], value),
-      'use http for an HTTP endpoint, handler for a Node function or lambda for AWS Lambda'
-    )
-  }
-  const [kind, other] = kinds.filter(each => keys.includes(each))
+  // A command may say what its handler is called.
+  const [kind, other] = kinds.filter(each => keys.includes(each) && !(each === 'handler' && keys.includes('command')))
   if (kind === undefined) {
     const near = keys.find(key => nearest(key, kinds) !== undefined)
     if (near !== undefined) refuseUnknownKeys(file, path, [near], kinds)
@@ -68,13 +60,31 @@ const readers: Readonly<Record<(typeof kinds)[number], Reader>> = {
   },
   handler(file, path, entries) {
     const fields = new FieldReader(file, path, entries, functionFields.handler)
+    const runtime = fields.read('runtime')
     return {
       kind: 'handler',
       handler: fields.read('handler'),
+      ...(runtime === 'node' || runtime === 'python' ? { runtime } : {}),
+      ...directoryOf(file, fields.readOr('directory', undefined)),
       timeoutSeconds: fields.read('timeoutSeconds'),
       concurrency: fields.read('concurrency'),
       environment: fields.readOr('environment', record<string>([])),
-      memoryMiB: fields.read('memoryMiB')
+      memoryMiB: fields.read('memoryMiB'),
+      reload: fields.read('reload')
+    }
+  },
+  command(file, path, entries) {
+    const fields = new FieldReader(file, path, entries, functionFields.command)
+    return {
+      kind: 'command',
+      command: fields.read('command'),
+      handler: fields.read('handler'),
+      ...directoryOf(file, fields.readOr('directory', undefined)),
+      timeoutSeconds: fields.read('timeoutSeconds'),
+      concurrency: fields.read('concurrency'),
+      environment: fields.readOr('environment', record<string>([])),
+      memoryMiB: fields.read('memoryMiB'),
+      reload: fields.read('reload')
     }
   },
   lambda(file, path, entries) {
@@ -100,6 +110,9 @@ const readers: Readonly<Record<(typeof kinds)[number], Reader>> = {
     }
   }
 }
+
+const directoryOf = (file: ConfigFile, directory: string | undefined): { readonly directory?: string } =>
+  directory === undefined ? {} : { directory: resolve(file.directory, directory) }
 
 const tlsKeys = ['caFile', 'certFile', 'keyFile'] as const
 

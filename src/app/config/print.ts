@@ -1,6 +1,6 @@
 import type { LoadedConfig } from '../config.ts'
 import { optionKeys, type OptionKey } from './options.ts'
-import type { Config, FunctionConfig } from './shape.ts'
+import type { CommandFunctionConfig, Config, FunctionConfig, HandlerFunctionConfig } from './shape.ts'
 import { sourceText } from './source.ts'
 import { addressText } from './value.ts'
 
@@ -99,15 +99,22 @@ function maskFunction(fn: Config['functions'][string]): Readonly<Record<string, 
         ...(fn.concurrency === undefined ? {} : { concurrency: fn.concurrency })
       }
     case 'handler':
-      return {
-        handler: fn.handler,
-        timeoutSeconds: fn.timeoutSeconds,
-        concurrency: fn.concurrency,
-        environment: mapValues(fn.environment, () => masked),
-        memoryMiB: fn.memoryMiB
-      }
+      return { handler: fn.handler, ...(fn.runtime === undefined ? {} : { runtime: fn.runtime }), ...localFields(fn) }
+    case 'command':
+      return { command: fn.command, handler: fn.handler, ...localFields(fn) }
     default:
       throw new Error(`unknown function ${(fn satisfies never as FunctionConfig).kind}`)
+  }
+}
+
+function localFields(fn: HandlerFunctionConfig | CommandFunctionConfig): Readonly<Record<string, unknown>> {
+  return {
+    ...(fn.directory === undefined ? {} : { directory: fn.directory }),
+    timeoutSeconds: fn.timeoutSeconds,
+    concurrency: fn.concurrency,
+    environment: mapValues(fn.environment, () => masked),
+    memoryMiB: fn.memoryMiB,
+    reload: fn.reload
   }
 }
 

@@ -69,7 +69,7 @@ export interface Credential {
   readonly sessionToken?: string
 }
 
-export type FunctionConfig = HttpFunctionConfig | LambdaFunctionConfig | HandlerFunctionConfig
+export type FunctionConfig = HttpFunctionConfig | LambdaFunctionConfig | HandlerFunctionConfig | CommandFunctionConfig
 
 /** A function behind an HTTP endpoint. */
 export interface HttpFunctionConfig {
@@ -101,17 +101,34 @@ export interface LambdaFunctionConfig {
   readonly concurrency?: number
 }
 
-/** A Node handler that Millrace runs in child processes. */
-export interface HandlerFunctionConfig {
-  readonly kind: 'handler'
-  /** `path/to/file.export` as written; relative to `Config.baseDir`. */
-  readonly handler: string
+/** What every function has that runs in child processes of ours. */
+interface LocalFunctionConfig {
+  /** Absolute: the processes' working directory; absent: `Config.baseDir`. */
+  readonly directory?: string
   readonly timeoutSeconds: number
   /** Most child processes at a time. */
   readonly concurrency: number
   /** Added to the child's environment. */
   readonly environment: Readonly<Record<string, string>>
   readonly memoryMiB: number
+  readonly reload: boolean
+}
+
+/** A Node or Python handler that Millrace runs. */
+export interface HandlerFunctionConfig extends LocalFunctionConfig {
+  readonly kind: 'handler'
+  /** `path/to/file.export` as written; relative to `directory`. */
+  readonly handler: string
+  /** Absent: what the file asks for. */
+  readonly runtime?: 'node' | 'python'
+}
+
+/** Any program that speaks the Lambda Runtime API. */
+export interface CommandFunctionConfig extends LocalFunctionConfig {
+  readonly kind: 'command'
+  /** Program and arguments as written; a path is relative to `Config.baseDir`, whatever `directory` says. */
+  readonly command: readonly string[]
+  readonly handler: string
 }
 
 /** `host:port` of brokers by how they are reached; at least one. */

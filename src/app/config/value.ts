@@ -19,6 +19,8 @@ export type ValueType =
   /** Name to text; numbers and booleans are taken as they are written. */
   | { readonly kind: 'texts' }
   | { readonly kind: 'brokers' }
+  /** A program and its arguments. */
+  | { readonly kind: 'command' }
 
 interface ValueOf {
   address: Address
@@ -33,6 +35,7 @@ interface ValueOf {
   url: string
   texts: Readonly<Record<string, string>>
   brokers: readonly string[]
+  command: readonly string[]
 }
 
 type Kind = ValueType['kind']
@@ -72,6 +75,8 @@ export function wantedText(type: ValueType): string {
       return 'names with texts'
     case 'brokers':
       return 'a list of HOST:PORT such as [ "127.0.0.1:9092" ]'
+    case 'command':
+      return 'a list of a program and its arguments such as [ ./functions/parse/bootstrap ]'
     default:
       throw new Error(`unknown type ${JSON.stringify(type satisfies never)}`)
   }
@@ -196,6 +201,17 @@ const readers: Readers = {
       }
       return addressText(address)
     })
+  },
+  command(given, type) {
+    const list = given.value
+    if (!Array.isArray(list)) throw valueError(given, wantedText(type))
+    const words = list.map((word: unknown, at) => {
+      if (Number.isSafeInteger(word)) return String(word)
+      if (typeof word === 'string' && !word.includes('\0')) return word
+      throw valueError({ ...given, name: `${given.name}[${at}]`, value: word }, 'a text')
+    })
+    if ((words[0] ?? '') === '') throw valueError(given, wantedText(type), 'a list without a program')
+    return words
   }
 }
 

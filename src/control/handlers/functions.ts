@@ -101,7 +101,8 @@ async function inspected(entry: FunctionEntry, qualifier: string | undefined): P
 
 const descriptions = {
   http: 'HTTP endpoint',
-  handler: 'Local Node handler',
+  handler: 'Local handler',
+  command: 'Local program',
   lambda: 'AWS Lambda'
 } as const satisfies Record<FunctionEntry['kind'], string>
 
