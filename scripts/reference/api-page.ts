@@ -61,6 +61,7 @@ const operations = (): ControlServer['operations'] =>
     clusters: { address: async () => ({ bootstrapServers: [] }), gone: () => undefined },
     authenticator: anyCredentials(),
     strictAws: false,
+    maxFilters: 5,
     region: 'us-east-1',
     accountId: '000000000000',
     log: silentLog,

@@ -4,7 +4,7 @@ import { ThreadHost } from '../adapters/host/thread-host.ts'
 import { AwsCredentials } from '../adapters/invoker/aws-credentials.ts'
 import { ConfiguredFunctions } from '../adapters/invoker/catalog.ts'
 import { LambdaInspector } from '../adapters/invoker/lambda-inspector.ts'
-import { FunctionHost } from '../adapters/invoker/function-host.ts'
+import { FunctionHost, type HostingOptions } from '../adapters/invoker/function-host.ts'
 import { openSqliteStore } from '../adapters/store/sqlite.ts'
 import { AdminServer } from '../control/admin-server.ts'
 import type { Authenticator } from '../control/authenticator.ts'
@@ -22,6 +22,8 @@ import { localFunctions } from './local-functions.ts'
 export interface ServerParts {
   readonly log: Log
   readonly authenticator: Authenticator
+  /** How local functions are run; absent: as a server runs them. */
+  readonly hosting?: HostingOptions
 }
 
 /** A rebalance waits this long, or as long as a stop would, for calls in flight of partitions that go. */
@@ -78,7 +80,8 @@ export class MillraceServer implements Service {
     const clock = systemClock
     const store = openSqliteStore(join(dataDir, 'millrace.db'), { log })
     this.#undo.push(async () => store[Symbol.asyncDispose]())
-    const functionHost = new FunctionHost({ functions: localFunctions(this.#config), region, accountId, log, clock })
+    const local = { functions: localFunctions(this.#config), region, accountId, log, clock }
+    const functionHost = new FunctionHost({ ...local, ...this.#parts.hosting })
     this.#undo.push(() => functionHost.stop({ graceMs: 0 }))
     await functionHost.start()
     const awsCredentials = new AwsCredentials({ clock, log })
@@ -129,6 +132,7 @@ export class MillraceServer implements Service {
       region,
       accountId,
       strictAws,
+      maxFilters: this.#config.maxFilters,
       log,
       clock,
       invoke: invoke.call

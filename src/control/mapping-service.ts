@@ -27,6 +27,8 @@ export interface MappingServiceOptions extends Home {
   readonly newUuid: () => string
   /** Refuse what AWS refuses. */
   readonly strictAws: boolean
+  /** Most filters of a mapping. */
+  readonly maxFilters: number
   readonly log: Log
 }
 

@@ -37,6 +37,8 @@ export interface ControlServerOptions extends Home {
   readonly authenticator: Authenticator
   /** Refuse what AWS refuses. */
   readonly strictAws: boolean
+  /** Most filters of a mapping. */
+  readonly maxFilters: number
   readonly log: Log
   readonly clock: Clock
   /** Names mappings and requests. Default: random. */
@@ -136,7 +138,7 @@ export class ControlServer implements Service {
     } catch (error) {
       reply = errorReply(error, requestId)
       if (reply.status >= 500) log.error({ err: error }, 'request failed')
-      else log.info({ status: reply.status, error: error instanceof Error ? error.message : String(error) }, 'refused')
+      else log.info({ status: reply.status, error: messageOf(error), ...reasonOf(error) }, 'refused')
     }
     write(response, reply, requestId, this.#listener.stopping)
     drain(request)
@@ -171,6 +173,12 @@ export class ControlServer implements Service {
     }
   }
 }
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+
+/** What AWS's text leaves out, such as the place in a filter's pattern. */
+const reasonOf = (error: unknown): { reason?: string } =>
+  error instanceof Error && error.cause instanceof Error ? { reason: error.cause.message } : {}
 
 function unknownRoute({ method, path, query }: RequestHead): MillraceError {
   const operation = nameOperation(method, path, query)

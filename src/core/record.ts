@@ -32,17 +32,17 @@ export interface BlockFields extends TopicPartition {
 export class Block implements BlockFields {
   readonly topic: string
   readonly partition: number
-  readonly bytes: Buffer
-  readonly offsets: Float64Array
-  readonly timestamps: Float64Array
+  bytes: Buffer
+  offsets: Float64Array
+  timestamps: Float64Array
   readonly timestampType: TimestampType
-  readonly positions: Int32Array
+  positions: Int32Array
   readonly nextOffset: number
   readonly leaderEpoch: number
   #count: number
   #sparse = false
   #unfinished: number
-  readonly #release: () => void
+  #release: () => void
 
   /** `release` is called once, when the last record is finished: the bytes may then be used again. */
   constructor(fields: BlockFields, release: () => void) {
@@ -71,10 +71,11 @@ export class Block implements BlockFields {
 
   /**
    * Keeps the records that `isKept` says, as if no others had been fetched: their rows close up in place. Only before any
-   * slice of the block exists. Answers how many are left; with none the bytes are free at once.
+   * slice of the block exists. Answers how many are left; with none, or few that are then copied, the bytes are free at once.
    */
   retain(isKept: (record: number) => boolean): number {
     const { stride } = column
+    const fetchedBytes = payloadBytes(this.positions, this.#count)
     let kept = 0
     for (let record = 0; record < this.#count; record++) {
       if (!isKept(record)) continue
@@ -90,7 +91,32 @@ export class Block implements BlockFields {
     this.#count = kept
     this.#sparse = true
     this.finish(gone)
+    if (kept > 0 && sparsePayloadBytes(this.positions, 0, kept) * 2 < fetchedBytes) this.#moveOut()
     return kept
+  }
+
+  /** Few records must not keep many bytes: they go on in a Buffer and columns of their own. */
+  #moveOut(): void {
+    const { stride, keyStart, valueStart } = column
+    const bytes = Buffer.allocUnsafeSlow(sparsePayloadBytes(this.positions, 0, this.#count))
+    const positions = this.positions.slice(0, this.#count * stride)
+    let at = 0
+    for (let row = 0; row < positions.length; row += stride) {
+      const first = firstByte(positions, row)
+      const end = positions[row + column.end]!
+      this.bytes.copy(bytes, at, first, end)
+      for (let cell = 0; cell < stride; cell++) {
+        const isNull = (cell === keyStart || cell === valueStart) && positions[row + cell]! < 0
+        if (!isNull) positions[row + cell]! += at - first
+      }
+      at += end - first
+    }
+    this.bytes = bytes
+    this.positions = positions
+    this.offsets = this.offsets.slice(0, this.#count)
+    this.timestamps = this.timestamps.slice(0, this.#count)
+    this.#release()
+    this.#release = () => undefined
   }
 
   /** `records` more of this block are settled, filtered out, discarded or given up. */
@@ -129,6 +155,10 @@ export function slicePayloadBytes(slice: Slice): number {
   if (sparse) return sparsePayloadBytes(positions, slice.from, slice.to)
   const start = slice.from === 0 ? firstByte(positions) : positions[(slice.from - 1) * column.stride + column.end]!
   return positions[(slice.to - 1) * column.stride + column.end]! - start
+}
+
+function payloadBytes(positions: Int32Array, count: number): number {
+  return count === 0 ? 0 : positions[(count - 1) * column.stride + column.end]! - firstByte(positions)
 }
 
 function sparsePayloadBytes(positions: Int32Array, from: number, to: number): number {

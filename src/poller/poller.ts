@@ -1,7 +1,9 @@
 import { BatchAssembler } from '../core/batch/assembler.ts'
 import type { Lane } from '../core/batch/lane.ts'
 import { EventEncoder, type EventSourceFields, maxEventBytes } from '../core/event/encoder.ts'
-import { defaultParallelizationFactor, windowMs } from '../core/mapping/mapping.ts'
+import { parseFilterCriteria } from '../core/filter/criteria.ts'
+import { RecordFilter } from '../core/filter/record-filter.ts'
+import { defaultParallelizationFactor, type MappingSpec, windowMs } from '../core/mapping/mapping.ts'
 import type { Block, TopicPartition } from '../core/record.ts'
 import { defaultBackoff, type Backoff } from '../core/retry/backoff.ts'
 import { type RetryPolicy, retryPolicy } from '../core/retry/policy.ts'
@@ -60,6 +62,8 @@ export class Poller implements ConsumerListener {
   readonly #counters: Counters
   readonly #events: BatchEvents
   readonly #failures: FailureRoute
+  readonly #filter: RecordFilter | undefined
+  #toldMismatch = false
   readonly #world: DeliveryWorld
   readonly #places: Places
   /** How long a rebalance waits for calls in flight. */
@@ -88,7 +92,8 @@ export class Poller implements ConsumerListener {
       maxBytes: Math.ceil((maxEventBytes * 3) / 4),
       windowMs: windowMs(spec),
       // Only then may any pattern of records be finished.
-      ...(policy.reportsItemFailures ? { maxDoneBytes } : {})
+      ...(policy.reportsItemFailures ? { maxDoneBytes } : {}),
+      singleLane: spec.tags['millrace:partition-batches'] === 'single'
     })
     this.#partitions = new OwnedPartitions(assignment.budgetBytes)
     const { clock, consumer } = parts
@@ -106,6 +111,7 @@ export class Poller implements ConsumerListener {
       log: this.#log,
       counters: this.#counters
     })
+    this.#filter = filterOf(spec)
     this.#world = this.#deliveryWorld(policy, new EventEncoder(source))
   }
 
@@ -187,11 +193,28 @@ export class Poller implements ConsumerListener {
     }
     const before = owned.ledger.committable
     this.#counters.add('PolledEventCount', block.count)
+    this.#filterOut(block)
     owned.receive(block, this.#parts.clock.monotonicMs())
     if (owned.ledger.committable > before) this.#committer.note()
     this.#partitions.grew(owned)
     this.#assembler.offer(owned.lane)
     this.#schedulePump()
+  }
+
+  /** What no filter takes is as if it had not been fetched: the next commit goes past it. */
+  #filterOut(block: Block): void {
+    const filter = this.#filter
+    if (filter === undefined) return
+    const polled = block.count
+    this.#counters.add('FilteredOutEventCount', polled - block.retain(record => filter.accepts(block, record)))
+    if (filter.mismatches > 0 && !this.#toldMismatch) {
+      this.#toldMismatch = true
+      const { partition, offsets } = block
+      this.#log.warn(
+        { partition, offset: offsets[0] },
+        'values have another format than the filters ask for: they are judged by the rest of the patterns, or dropped where the tag millrace:filter-mismatch says so; told once'
+      )
+    }
   }
 
   skipped(partition: TopicPartition, nextOffset: number): void {
@@ -381,6 +404,14 @@ function eventSource({ spec, bootstrapServers }: PollerAssignment): EventSourceF
   return source.kind === 'msk'
     ? { kind: source.kind, bootstrapServers, arn: source.arn }
     : { kind: source.kind, bootstrapServers }
+}
+
+/** They were checked when they were written, by the limits of then. */
+function filterOf({ filters, tags }: MappingSpec): RecordFilter | undefined {
+  if (filters === undefined) return undefined
+  const criteria = { Filters: filters.map(Pattern => ({ Pattern })) }
+  const patterns = parseFilterCriteria(criteria, { strictAws: false, maxFilters: filters.length })
+  return new RecordFilter(patterns, { mismatch: tags['millrace:filter-mismatch'] === 'drop' ? 'drop' : 'pass' })
 }
 
 function destinationOf(

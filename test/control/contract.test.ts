@@ -39,7 +39,7 @@ test('1.10: what is wrong first in AWS’s order is what is said', async () => {
     [{ Queues: ['q'] }, /^Unsupported 'queues'/],
     [{ Topics: undefined }, /^Required 'topics'/],
     [{ StartingPosition: 'AT_TIMESTAMP' }, /^Required 'startingPositionTimestamp'/],
-    [{ FilterCriteria: { Filters: [{ Pattern: 'x' }] } }, /FilterCriteria/],
+    [{ FilterCriteria: { Filters: [{ Pattern: 'x' }] } }, /^Invalid filter/],
     [{ FunctionName: 'nobody' }, /^Function does not exist/],
     [{}, /already exists/]
   ]

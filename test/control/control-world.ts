@@ -100,6 +100,7 @@ export async function openControlWorld(overrides: Partial<ControlServerOptions> 
     region,
     accountId,
     strictAws: false,
+    maxFilters: 5,
     log,
     clock,
     ...overrides

@@ -155,10 +155,24 @@ creates('1.2 position, size and window', [
 ])
 
 const arn = (service: string): string => `arn:aws:${service}:us-east-1:000000000000:x`
+const badFilter = invalid('Invalid filter pattern definition.')
 creates('1.2 failures and filters', [
   { sent: { FilterCriteria: { Filters: [] } }, answered: { FilterCriteria: undefined } },
   { sent: { FilterCriteria: {} }, answered: { FilterCriteria: undefined } },
-  { sent: { FilterCriteria: { Filters: [{ Pattern: '{}' }] } }, refused: notBuilt('FilterCriteria') },
+  { sent: { FilterCriteria: { Filters: [{ Pattern: '{"value":{"a":[1]}}' }] } } },
+  { sent: { FilterCriteria: { Filters: [{ Pattern: '{"topic":["orders"]}' }] } } },
+  {
+    sent: { FilterCriteria: { Filters: [{ Pattern: '{"topic":["orders"]}' }] }, SourceAccessConfigurations: [] },
+    strict: true,
+    refused: badFilter
+  },
+  ...['{}', 'null', 'text', '{', '{"value":1}', '{"value":[]}', '{"value":[{"like":"x"}]}', '{"price":[1]}'].map(
+    Pattern => ({ sent: { FilterCriteria: { Filters: [{ Pattern }] } }, refused: badFilter })
+  ),
+  {
+    sent: { FilterCriteria: { Filters: Array.from({ length: 6 }, () => ({ Pattern: '{"value":["x"]}' })) } },
+    refused: invalid('FilterCriteria may hold at most 5 Filters, got 6.')
+  },
   {
     sent: { FilterCriteria: { Filters: [{ Pattern: long(4_097) }] } },
     refused: broken(`${long(1_000)}…`, 'filterCriteria.filters.1.member.pattern', longest(4_096))
@@ -172,9 +186,12 @@ creates('1.2 failures and filters', [
   { sent: { DestinationConfig: {} }, answered: { DestinationConfig: undefined } },
   { sent: { DestinationConfig: { OnFailure: {} } }, answered: { DestinationConfig: undefined } },
   { sent: { DestinationConfig: { OnFailure: { Destination: '' } } }, answered: { DestinationConfig: undefined } },
+  ...[arn('sqs'), arn('sns'), 'arn:aws:s3:::failures', 'kafka://orders-failed'].map(Destination => ({
+    sent: { DestinationConfig: { OnFailure: { Destination } } }
+  })),
   {
-    sent: { DestinationConfig: { OnFailure: { Destination: arn('sqs') } } },
-    refused: notBuilt('DestinationConfig.OnFailure')
+    sent: { DestinationConfig: { OnFailure: { Destination: 'kafka://topic' } } },
+    refused: invalid('The Kafka on-failure destination topic must differ from the source topic.')
   },
   {
     sent: { DestinationConfig: { OnFailure: { Destination: long(351) } } },
@@ -186,7 +203,8 @@ creates('1.2 failures and filters', [
   },
   { sent: { MaximumRetryAttempts: -1 } },
   { sent: {}, answered: { MaximumRetryAttempts: undefined, MaximumRecordAgeInSeconds: undefined } },
-  { sent: { MaximumRetryAttempts: 3 }, refused: notBuilt('MaximumRetryAttempts other than -1') },
+  { sent: { MaximumRetryAttempts: 0 } },
+  { sent: { MaximumRetryAttempts: 10_000 } },
   { sent: { MaximumRetryAttempts: -2 }, refused: broken('-2', 'maximumRetryAttempts', atLeast(-1)) },
   { sent: { MaximumRetryAttempts: 10_001 }, refused: broken('10001', 'maximumRetryAttempts', atMost(10_000)) },
   { sent: { MaximumRecordAgeInSeconds: -1 } },
@@ -194,15 +212,16 @@ creates('1.2 failures and filters', [
     sent: { MaximumRecordAgeInSeconds: age },
     refused: invalid('MaximumRecordAgeInSeconds must be -1 or between 60 and 604800')
   })),
-  { sent: { MaximumRecordAgeInSeconds: 60 }, refused: notBuilt('MaximumRecordAgeInSeconds other than -1') },
+  { sent: { MaximumRecordAgeInSeconds: 60 } },
+  { sent: { MaximumRecordAgeInSeconds: 604_800 } },
   {
     sent: { MaximumRecordAgeInSeconds: 604_801 },
     refused: broken('604801', 'maximumRecordAgeInSeconds', atMost(604_800))
   },
   { sent: { BisectBatchOnFunctionError: false } },
-  { sent: { BisectBatchOnFunctionError: true }, refused: notBuilt('BisectBatchOnFunctionError') },
+  { sent: { BisectBatchOnFunctionError: true } },
   { sent: { FunctionResponseTypes: [] } },
-  { sent: { FunctionResponseTypes: ['ReportBatchItemFailures'] }, refused: notBuilt('FunctionResponseTypes') },
+  { sent: { FunctionResponseTypes: ['ReportBatchItemFailures'] } },
   {
     sent: { FunctionResponseTypes: ['x'] },
     refused: broken(

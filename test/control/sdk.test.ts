@@ -275,7 +275,7 @@ const refusals: readonly (readonly [Partial<CreateEventSourceMappingRequest>, st
     { SelfManagedEventSource: undefined, EventSourceArn: `${mskArn}2` },
     `Cluster ${mskArn}2 is not in the configuration, and MSK does not know it: add it under "clusters" with its brokers.`
   ],
-  [{ FilterCriteria: { Filters: [{ Pattern: '{}' }] } }, 'Millrace does not support FilterCriteria yet']
+  [{ FilterCriteria: { Filters: [{ Pattern: '{}' }] } }, 'Invalid filter pattern definition.']
 ]
 for (const [overrides, message] of refusals)
   test(`Create is refused as an InvalidParameterValueException: ${message}`, async () => {

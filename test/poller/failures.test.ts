@@ -1,136 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { silentLog } from '../../src/adapters/log/silent.ts'
-import type { MappingSpec } from '../../src/core/mapping/mapping.ts'
 import type { InvokeReply } from '../../src/core/retry/reply.ts'
-import { EventBuffers } from '../../src/poller/event-buffers.ts'
-import { Poller } from '../../src/poller/poller.ts'
-import type { CommitOffset } from '../../src/ports/consumer.ts'
-import type { Destination, FailureMessage } from '../../src/ports/destination.ts'
-import type { PollerReport } from '../../src/ports/poller-host.ts'
-import { blockOf, plainBlock } from '../support/blocks.ts'
-import { FakeClock, settled } from '../support/fake-clock.ts'
-import { FakeConsumer } from '../support/fake-consumer.ts'
-import { boom, type Call, FakeInvoker, ok } from '../support/fake-invoker.ts'
-import { aSpec } from '../support/mappings.ts'
-
-/** A destination that takes everything, or nothing while `down`. */
-class FakeDestination implements Destination {
-  readonly bodies: { requestContext: Record<string, unknown>; payload: { records: object } }[] = []
-  down = false
-  refusals = 0
-
-  deliver(messages: readonly FailureMessage[]): Promise<void> {
-    if (this.down) {
-      this.refusals++
-      return Promise.reject(new Error('queue is not reachable'))
-    }
-    this.bodies.push(...messages.map(({ body }) => JSON.parse(body.toString())))
-    return Promise.resolve()
-  }
-
-  close(): Promise<void> {
-    return Promise.resolve()
-  }
-}
-
-/** Owners of one partition, one after another: each begins where the last commit says. */
-function world(overrides: Partial<MappingSpec>, withDestination = true) {
-  const clock = new FakeClock()
-  const destination = new FakeDestination()
-  const counts: Record<string, number> = {}
-  const results: string[] = []
-  const live = { blocks: 0 }
-  let requests = 0
-  let committed: CommitOffset | undefined
-  const calls: Call[] = []
-
-  function own(rule: (call: Call) => InvokeReply) {
-    const consumer = new FakeConsumer()
-    const invoker = new FakeInvoker()
-    invoker.answerAll(call => {
-      calls.push(call)
-      return rule(call)
-    })
-    const report = (report: PollerReport) => {
-      if (report.kind === 'result') results.push(report.text)
-      if (report.kind === 'counts')
-        for (const [name, count] of Object.entries(report.counts)) counts[name] = (counts[name] ?? 0) + count
-    }
-    const poller = new Poller(
-      {
-        mapping: 'm-1',
-        specVersion: 1,
-        spec: aSpec({
-          windowSeconds: 0,
-          ...(withDestination ? { destination: 'file:failures.jsonl' } : {}),
-          ...overrides
-        }),
-        cluster: { bootstrapServers: ['127.0.0.1:9092'] },
-        bootstrapServers: '127.0.0.1:9092',
-        target: { kind: 'http', url: 'http://127.0.0.1:1/', headers: {}, timeoutMs: 3_000 },
-        ...(withDestination ? { destination: { kind: 'file', name: 'failures.jsonl' } } : {}),
-        budgetBytes: 64 * 1024 * 1024
-      },
-      30_000,
-      {
-        consumer,
-        invoker,
-        ...(withDestination ? { destination } : {}),
-        clock,
-        log: silentLog,
-        buffers: new EventBuffers(),
-        report,
-        newRequestId: () => `request-${++requests}`
-      }
-    )
-    poller.start()
-    const startOffset = committed?.offset ?? 0
-    const { metadata } = committed ?? {}
-    consumer.owned.push({ topic: 'orders', partition: 0 })
-    consumer.listener.assigned([
-      {
-        topic: 'orders',
-        partition: 0,
-        startOffset,
-        fresh: committed === undefined,
-        ...(metadata === undefined ? {} : { metadata })
-      }
-    ])
-    return {
-      startOffset,
-      async fetch(records: number, timestamps?: (offset: number) => number) {
-        const options = { onRelease: () => live.blocks-- }
-        live.blocks++
-        const block =
-          timestamps === undefined
-            ? plainBlock(startOffset, records - startOffset, options)
-            : blockOf(
-                Array.from({ length: records - startOffset }, (_, index) => ({
-                  offset: startOffset + index,
-                  timestamp: timestamps(startOffset + index),
-                  value: 'v'
-                })),
-                options
-              )
-        consumer.listener.fetched(block)
-        await settled()
-      },
-      async leave() {
-        await poller.stop(0)
-        committed = consumer.commits.flat().at(-1) ?? committed
-        await settled()
-      }
-    }
-  }
-  const offsets = () =>
-    calls.map(({ event }) => Object.values(event.records).flatMap(list => list.map(({ offset }) => offset)))
-  return { clock, destination, counts, results, live, calls, own, offsets, committed: () => committed }
-}
+import { boom, type Call, ok } from '../support/fake-invoker.ts'
+import { partitionOwners } from '../support/partition-owners.ts'
 
 describe('retries end (reference 7.1, 5.3)', () => {
   test('two retries are three calls, then one document; what follows goes on', async () => {
-    const { own, clock, destination, offsets, counts, live, committed } = world({ maximumRetryAttempts: 2 })
+    const { own, clock, destination, offsets, counts, live, committed } = partitionOwners({ maximumRetryAttempts: 2 })
     const owner = own(({ event }) => (event.records['orders-0']![0]!.offset === 0 ? boom : ok))
     await owner.fetch(12)
     await clock.advance(60_000)
@@ -160,7 +36,7 @@ describe('retries end (reference 7.1, 5.3)', () => {
   })
 
   test('without a destination the records are dropped, and counted', async () => {
-    const { own, clock, offsets, counts } = world({ maximumRetryAttempts: 0 }, false)
+    const { own, clock, offsets, counts } = partitionOwners({ maximumRetryAttempts: 0 }, false)
     const owner = own(() => boom)
     await owner.fetch(3)
     await clock.advance(2_000)
@@ -170,7 +46,7 @@ describe('retries end (reference 7.1, 5.3)', () => {
   })
 
   test('retries for ever with a destination are eleven calls', async () => {
-    const { own, clock, destination, offsets } = world({})
+    const { own, clock, destination, offsets } = partitionOwners({})
     const owner = own(() => boom)
     await owner.fetch(1)
     await clock.advance(600_000)
@@ -180,7 +56,7 @@ describe('retries end (reference 7.1, 5.3)', () => {
   })
 
   test('throttles spend none of them', async () => {
-    const { own, clock, destination, offsets } = world({ maximumRetryAttempts: 0 })
+    const { own, clock, destination, offsets } = partitionOwners({ maximumRetryAttempts: 0 })
     let busy = 30
     const owner = own(() => (busy-- > 0 ? { kind: 'throttled', message: 'busy' } : ok))
     await owner.fetch(1)
@@ -193,7 +69,7 @@ describe('retries end (reference 7.1, 5.3)', () => {
 
 describe('owners change while a batch is tried again (promises 4 and 5)', () => {
   test('five retries are six calls of the same records, whoever makes them, then one document', async () => {
-    const { own, clock, destination, offsets, committed } = world({ maximumRetryAttempts: 5, batchSize: 4 })
+    const { own, clock, destination, offsets, committed } = partitionOwners({ maximumRetryAttempts: 5, batchSize: 4 })
     for (let owner = 0; owner < 3; owner++) {
       const { fetch, leave } = own(() => boom)
       await fetch(10)
@@ -214,7 +90,7 @@ describe('owners change while a batch is tried again (promises 4 and 5)', () => 
   })
 
   test('a half that succeeded does not come again', async () => {
-    const { own, clock, offsets, committed, destination } = world({
+    const { own, clock, offsets, committed, destination } = partitionOwners({
       bisectBatchOnFunctionError: true,
       maximumRetryAttempts: 3
     })
@@ -234,7 +110,7 @@ describe('owners change while a batch is tried again (promises 4 and 5)', () => 
   })
 
   test('only what failed comes again, and what was done above it does not', async () => {
-    const { own, clock, offsets, committed } = world({ functionResponseTypes: ['ReportBatchItemFailures'] })
+    const { own, clock, offsets, committed } = partitionOwners({ functionResponseTypes: ['ReportBatchItemFailures'] })
     const reporting = (...failed: number[]): InvokeReply => ({
       kind: 'returned',
       payload: Buffer.from(
@@ -262,7 +138,9 @@ describe('owners change while a batch is tried again (promises 4 and 5)', () => 
   })
 
   test('what a destination did not take yet is given to it by the next owner, as the same failure, without a call', async () => {
-    const { own, clock, destination, offsets, results, committed, counts } = world({ maximumRetryAttempts: 0 })
+    const { own, clock, destination, offsets, results, committed, counts } = partitionOwners({
+      maximumRetryAttempts: 0
+    })
     destination.down = true
     const one = own(() => boom)
     await one.fetch(3)
@@ -288,10 +166,10 @@ describe('owners change while a batch is tried again (promises 4 and 5)', () => 
 
 describe('records grow too old (reference 7.1)', () => {
   test('before their first call, between younger ones, which are delivered', async () => {
-    const { own, clock, destination, offsets } = world({ maximumRecordAgeSeconds: 60 })
+    const { own, clock, destination, offsets } = partitionOwners({ maximumRecordAgeSeconds: 60 })
     const now = clock.now()
     const owner = own(() => ok)
-    await owner.fetch(3, offset => (offset === 1 ? now - 60_001 : now))
+    await owner.fetch(3, offset => ({ timestamp: offset === 1 ? now - 60_001 : now }))
     assert.deepEqual(offsets(), [[0, 2]])
     assert.equal(destination.bodies[0]!.requestContext['condition'], 'RecordAgeExceeded')
     assert.equal(destination.bodies[0]!.requestContext['approximateInvokeCount'], 1)
@@ -300,13 +178,13 @@ describe('records grow too old (reference 7.1)', () => {
   })
 
   test('while they wait for their retry: not a call after the limit, nor a wait beyond it', async () => {
-    const { own, clock, destination, calls, committed } = world({
+    const { own, clock, destination, calls, committed } = partitionOwners({
       maximumRecordAgeSeconds: 60,
       maximumRetryAttempts: 100
     })
     const now = clock.now()
     const owner = own(() => boom)
-    await owner.fetch(1, () => now)
+    await owner.fetch(1, () => ({ timestamp: now }))
     await clock.advance(60_000)
     const before = calls.length
     assert.equal(destination.bodies.length, 0)
@@ -319,7 +197,7 @@ describe('records grow too old (reference 7.1)', () => {
 })
 
 test('a record that no event can hold goes to the destination (reference 3.6)', async () => {
-  const { own, destination, offsets } = world({})
+  const { own, destination, offsets } = partitionOwners({})
   const owner = own(({ bytes }) => (bytes > 100 ? { kind: 'too-large', message: '413' } : ok))
   await owner.fetch(2)
   assert.deepEqual(offsets(), [[0, 1], [0], [1]])

@@ -13,6 +13,8 @@ export interface BatchLimits {
   readonly maxBytes: number
   /** 0 delivers what is there at once (AWS: batching window). */
   readonly windowMs: number
+  /** A batch holds records of one lane only. */
+  readonly singleLane?: boolean
   /** Bytes that may be needed to tell which records of a lane's share are finished; absent: it is all of them or none. */
   readonly maxDoneBytes?: number
 }
@@ -55,8 +57,9 @@ export class BatchAssembler {
   /** The next batch that is due at `now`, its lanes marked busy; undefined when none is. `short`: memory is, so take what is there. */
   next(now: number, short = false): Batch | undefined {
     for (const lane of this.#ready) if (lane.resume !== undefined) return this.#resume(lane, lane.resume)
-    const reason = this.#due(now, short)
-    return reason === undefined ? undefined : this.#gather(reason)
+    if (this.#limits.singleLane === true) return this.#nextOfOne(now, short)
+    const reason = this.#due(this.#ready, now, short)
+    return reason === undefined ? undefined : this.#gather(this.#ready, reason)
   }
 
   /** When the window of the oldest waiting record ends; undefined when nothing waits. */
@@ -68,18 +71,28 @@ export class BatchAssembler {
     return oldest === undefined ? undefined : oldest + this.#limits.windowMs
   }
 
-  #due(now: number, short: boolean): CloseReason | undefined {
+  /** Each lane is due by itself; of those that are, the one that entered first. */
+  #nextOfOne(now: number, short: boolean): Batch | undefined {
+    for (const lane of this.#ready) {
+      const reason = this.#due([lane], now, short)
+      if (reason !== undefined) return this.#gather([lane], reason)
+    }
+    return undefined
+  }
+
+  #due(lanes: Iterable<Lane>, now: number, short: boolean): CloseReason | undefined {
     let records = 0
     let bytes = 0
-    for (const lane of this.#ready) {
+    let oldest = Number.POSITIVE_INFINITY
+    for (const lane of lanes) {
+      oldest = Math.min(oldest, lane.oldestAt ?? oldest)
       records += lane.records
       bytes += lane.bytes
       if (records >= this.#limits.maxRecords) return 'count'
       if (bytes >= this.#limits.maxBytes) return 'bytes'
     }
     if (records === 0) return undefined
-    const deadline = this.deadline()
-    if (deadline !== undefined && now >= deadline) return 'window'
+    if (now >= oldest + this.#limits.windowMs) return 'window'
     return short ? 'memory' : undefined
   }
 
@@ -91,12 +104,12 @@ export class BatchAssembler {
     return { shares: [{ lane, slices: lane.takeBelow(until) }], reason: 'resume', openedAt, pieces }
   }
 
-  #gather(reason: CloseReason): Batch {
+  #gather(lanes: Iterable<Lane>, reason: CloseReason): Batch {
     const shares: LaneShare[] = []
     let records = 0
     let bytes = 0
     let openedAt = Number.POSITIVE_INFINITY
-    for (const lane of [...this.#ready].sort((a, b) => a.oldestAt! - b.oldestAt!)) {
+    for (const lane of [...lanes].sort((a, b) => a.oldestAt! - b.oldestAt!)) {
       if (records >= this.#limits.maxRecords || (shares.length > 0 && bytes >= this.#limits.maxBytes)) break
       const arrivedAt = lane.oldestAt!
       const slices = lane.take(

@@ -313,10 +313,10 @@ export const mappingFields = {
         }
       }
     },
-    use: 'neutral',
+    use: 'works',
     defaultDoc: 'every record passes',
     clear: {},
-    doc: 'Which records reach the function. Only without filters so far.'
+    doc: 'Patterns of which a record must match one to reach the function. At most 5, or as many as maxFilters says.'
   },
   DestinationConfig: {
     shape: { type: 'structure', members: { OnSuccess: destination, OnFailure: destination } },

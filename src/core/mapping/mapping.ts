@@ -50,6 +50,8 @@ export interface MappingSpec {
   readonly maximumRecordAgeSeconds?: number
   readonly bisectBatchOnFunctionError?: boolean
   readonly functionResponseTypes?: readonly string[]
+  /** Texts of the patterns of which a record must match one; absent: all pass. Never empty. */
+  readonly filters?: readonly string[]
   /** Where what is given up goes, as it was written and checked; absent: nowhere. */
   readonly destination?: string
   readonly tags: Readonly<Record<string, string>>

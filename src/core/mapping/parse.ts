@@ -5,11 +5,14 @@ import type { Field, FieldName, Members, SourceKind } from './fields.ts'
 import { defaultBatchSize } from './mapping.ts'
 import type { EventSource, MappingSpec, SourceAccess, StartingPosition } from './mapping.ts'
 import { parseDestination } from '../destination/target.ts'
+import { parseFilterCriteria } from '../filter/criteria.ts'
 import { checkTags } from './tags.ts'
 
 export interface ParseRules {
   /** Refuse what AWS refuses (`MILLRACE_STRICT_AWS`). */
   readonly strictAws: boolean
+  /** Most filters of a mapping. AWS: 5, up to 10 on request. */
+  readonly maxFilters: number
 }
 
 /** A Create request that passed every check that needs no look at the world; `FunctionName` is as it was written. */
@@ -49,6 +52,7 @@ export function parseCreate(body: unknown, rules: ParseRules, nowMs: number): Ne
     tags,
     ...(config?.ConsumerGroupId === undefined ? {} : { consumerGroupId: config.ConsumerGroupId }),
     ...optionalParts(members),
+    ...present('filters', readFilters(members, rules)),
     ...present('destination', readDestination(members, topic, rules))
   }
 }
@@ -78,6 +82,14 @@ export function optionalParts(members: Members): OptionalParts {
     ...present('bisectBatchOnFunctionError', members.BisectBatchOnFunctionError),
     ...present('functionResponseTypes', members.FunctionResponseTypes)
   }
+}
+
+/** Checked, as they were written; undefined: none. */
+export function readFilters(members: Members, rules: ParseRules): readonly string[] | undefined {
+  const criteria = members.FilterCriteria ?? {}
+  parseFilterCriteria(criteria, rules)
+  const filters = criteria.Filters?.map(({ Pattern = '' }) => Pattern) ?? []
+  return filters.length === 0 ? undefined : filters
 }
 
 /** Checked, as it was written; undefined: none. On-demand mappings are all there are so far. */
@@ -176,7 +188,6 @@ export function refuseNotBuilt(members: Members): void {
     members.ProvisionedPollerConfig ?? {}
   if (most < least) throw invalid('MaximumPollers must be greater than or equal to MinimumPollers')
   const refused: readonly (readonly [what: string, given: boolean])[] = [
-    ['FilterCriteria', (members.FilterCriteria?.Filters?.length ?? 0) > 0],
     ['KMSKeyArn', (members.KMSKeyArn ?? '') !== ''],
     ['ProvisionedPollerConfig', holdsSomething(members.ProvisionedPollerConfig)],
     ['MetricsConfig', (members.MetricsConfig?.Metrics?.length ?? 0) > 0],

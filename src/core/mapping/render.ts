@@ -26,6 +26,7 @@ export interface EventSourceMappingConfiguration {
   readonly MaximumRecordAgeInSeconds?: number
   readonly BisectBatchOnFunctionError?: boolean
   readonly FunctionResponseTypes?: readonly string[]
+  readonly FilterCriteria?: { readonly Filters: readonly { readonly Pattern: string }[] }
   readonly DestinationConfig?: { readonly OnFailure: { readonly Destination: string } }
 }
 
@@ -55,6 +56,7 @@ export function renderMapping(mapping: Mapping, home: Home): EventSourceMappingC
     ...present('MaximumRecordAgeInSeconds', spec.maximumRecordAgeSeconds),
     ...present('BisectBatchOnFunctionError', spec.bisectBatchOnFunctionError),
     ...present('FunctionResponseTypes', spec.functionResponseTypes),
+    ...(spec.filters === undefined ? {} : { FilterCriteria: { Filters: spec.filters.map(Pattern => ({ Pattern })) } }),
     ...(spec.destination === undefined ? {} : { DestinationConfig: { OnFailure: { Destination: spec.destination } } }),
     State: mapping.state,
     StateTransitionReason: mapping.stateTransitionReason,

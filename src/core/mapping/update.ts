@@ -6,6 +6,7 @@ import {
   kafkaConfig,
   optionalParts,
   readDestination,
+  readFilters,
   refuseNotBuilt,
   refuseOnSuccess,
   refuseUnsupported,
@@ -20,8 +21,8 @@ export interface MappingUpdate {
   readonly changes: Changes
 }
 
-/** An empty destination takes the present one away. */
-export type Changes = OptionalParts & Partial<Pick<MappingSpec, 'batchSize' | 'enabled' | 'destination'>>
+/** An empty destination, or an empty list of filters, takes the present one away. */
+export type Changes = OptionalParts & Partial<Pick<MappingSpec, 'batchSize' | 'enabled' | 'destination' | 'filters'>>
 
 /** The first half, which needs no mapping: the limits of the model. */
 export const readUpdate = (body: unknown): Members => readMembers('update', body)
@@ -37,6 +38,7 @@ export function parseUpdate(members: Members, before: MappingSpec, rules: ParseR
     ...(members.BatchSize === undefined ? {} : { batchSize: members.BatchSize }),
     ...(members.Enabled === undefined ? {} : { enabled: members.Enabled }),
     ...optionalParts(members),
+    ...(members.FilterCriteria === undefined ? {} : { filters: readFilters(members, rules) ?? [] }),
     ...(members.DestinationConfig === undefined
       ? {}
       : { destination: readDestination(members, before.topic, rules) ?? '' })
@@ -66,5 +68,6 @@ export function applyUpdate(
   const after: { -readonly [K in keyof MappingSpec]: MappingSpec[K] } = { ...before, ...changes, ...identity }
   if (identity !== undefined && identity.qualifier === undefined) delete after.qualifier
   if (after.destination === '') delete after.destination
+  if (after.filters?.length === 0) delete after.filters
   return after
 }

@@ -7,7 +7,7 @@ import { parseCreate } from '../../../src/core/mapping/parse.ts'
 import { applyUpdate, parseUpdate, readUpdate } from '../../../src/core/mapping/update.ts'
 import { aSpec } from '../../support/stored-mapping.ts'
 
-const rules = { strictAws: false }
+const rules = { strictAws: false, maxFilters: 5 }
 const smk = {
   FunctionName: 'f',
   SelfManagedEventSource: { Endpoints: { KAFKA_BOOTSTRAP_SERVERS: ['a:1'] } },

@@ -8,7 +8,11 @@ const arn = 'arn:aws:kafka:us-east-1:000000000000:cluster/local/1'
 
 function setup(strictAws = false) {
   const parse = (members: Record<string, unknown>) =>
-    parseCreate({ FunctionName: 'f', Topics: ['orders'], ...selfManaged, ...members }, { strictAws }, now)
+    parseCreate(
+      { FunctionName: 'f', Topics: ['orders'], ...selfManaged, ...members },
+      { strictAws, maxFilters: 5 },
+      now
+    )
   const msk = (members: Record<string, unknown>) =>
     parse({ SelfManagedEventSource: undefined, EventSourceArn: arn, ...members })
   return { parse, msk }
@@ -76,7 +80,6 @@ test('AT_TIMESTAMP needs a time, which is not in the future; no other position t
 
 const registry = { SchemaRegistryURI: 'https://registry' }
 const notBuilt: readonly (readonly [Record<string, unknown>, string])[] = [
-  [{ FilterCriteria: { Filters: [{ Pattern: '{}' }] } }, 'FilterCriteria'],
   [{ SelfManagedKafkaEventSourceConfig: { SchemaRegistryConfig: registry } }, 'SchemaRegistryConfig'],
   [{ ProvisionedPollerConfig: { MinimumPollers: 1 } }, 'ProvisionedPollerConfig'],
   [{ MetricsConfig: { Metrics: ['EventCount'] } }, 'MetricsConfig'],
@@ -110,6 +113,23 @@ test('what to do when the function fails is taken as it was written', () => {
     ],
     [0, 60, true, ['ReportBatchItemFailures'], 'kafka://orders-failed']
   )
+})
+
+test('filters are taken as they were written, and refused in AWS’s words with the place and reason behind it', () => {
+  const { parse } = setup()
+  const Pattern = '{ "value": { "price": [ { "numeric": [ ">", 5 ] } ] } }'
+  assert.deepEqual(parse({ FilterCriteria: { Filters: [{ Pattern }] } }).filters, [Pattern])
+  assert.equal(parse({ FilterCriteria: { Filters: [] } }).filters, undefined)
+  assert.throws(
+    () => parse({ FilterCriteria: { Filters: [{ Pattern: '{"value":{"price":5}}' }] } }),
+    (error: Error) => {
+      assert.equal(error.message, 'Invalid filter pattern definition.')
+      assert.match(String((error.cause as Error).message), /Filters\[0\]\.Pattern.*value\.price/)
+      return true
+    }
+  )
+  const six = Array.from({ length: 6 }, () => ({ Pattern }))
+  assert.throws(() => parse({ FilterCriteria: { Filters: six } }), /at most 5 Filters, got 6/)
 })
 
 test('values that change nothing are taken', () => {

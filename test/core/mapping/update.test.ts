@@ -4,7 +4,7 @@ import { applyUpdate, parseUpdate, readUpdate } from '../../../src/core/mapping/
 import { aSpec } from '../../support/stored-mapping.ts'
 
 const before = aSpec({ windowSeconds: 3, qualifier: '1' })
-const parse = (body: unknown, strictAws = false) => parseUpdate(readUpdate(body), before, { strictAws })
+const parse = (body: unknown, strictAws = false) => parseUpdate(readUpdate(body), before, { strictAws, maxFilters: 5 })
 
 test('what is left out stays, what is given replaces', () => {
   const { changes } = parse({ BatchSize: 9, Enabled: false, MaximumBatchingWindowInSeconds: 0 })
@@ -38,8 +38,8 @@ test('members that Create alone takes are ignored, whatever they hold', () => {
 })
 
 test('what this version does not do is refused here too, and what clears it is taken', () => {
-  assert.throws(() => parse({ FilterCriteria: { Filters: [{ Pattern: '{}' }] } }), { code: 'MILL_PARAMETER_NOT_BUILT' })
-  assert.deepEqual(parse({ FilterCriteria: {}, ProvisionedPollerConfig: {} }).changes, {})
+  assert.throws(() => parse({ KMSKeyArn: 'arn:aws:kms:us-east-1:1:key/1' }), { code: 'MILL_PARAMETER_NOT_BUILT' })
+  assert.deepEqual(parse({ ProvisionedPollerConfig: {} }).changes, {})
   assert.throws(() => parse({ ParallelizationFactor: 2 }, true), { code: 'MILL_PARAMETER_UNSUPPORTED' })
   assert.equal(parse({ ParallelizationFactor: 2 }).changes.parallelizationFactor, 2)
 })
