@@ -5,14 +5,14 @@ import type { Tree } from './tree.ts'
 export type ParameterValue = { readonly value: string | readonly string[] } | { readonly problem: string }
 
 /**
- * What a parameter stands for. `given`: from the command line or the parent stack, which wins over the default.
+ * What a parameter stands for. `given`: from the command line or the parent stack, which wins over the default. `howTo`: what
+ * a person does who wants to give one.
  * A parameter of Parameter Store's types has no value here unless one is given: then that is the value itself.
  */
-export function parameterValue(name: string, declared: unknown, given: unknown): ParameterValue {
+export function parameterValue(declared: unknown, given: unknown, howTo: string): ParameterValue {
   if (!isTree(declared)) return { problem: `must be a map with a Type, got ${kindOf(declared)}` }
   const type = own(declared, 'Type')
   if (typeof type !== 'string') return { problem: `needs a Type such as String, got ${kindOf(type)}` }
-  const howTo = `give it with --parameter ${name}=VALUE`
   if (given === undefined && type.startsWith('AWS::SSM::Parameter::Value<'))
     return { problem: `is of the type ${type}: its value is in Parameter Store, ${howTo}` }
   const raw = given ?? own(declared, 'Default')

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { isAlias, isMap, isScalar, isSeq, LineCounter, parseDocument } from 'yaml'
-import type { Alias, Document } from 'yaml'
+import type { Alias, Document, Scalar } from 'yaml'
 import { TemplateError } from './problems.ts'
 import type { TemplateProblem } from './problems.ts'
 import { at } from './tree.ts'
@@ -166,7 +166,7 @@ interface Walk {
 function plain(node: unknown, level: number, walk: Walk): unknown {
   walk.count(level)
   if (isAlias(node)) return plain(walk.target(node), level + 1, walk)
-  if (isScalar(node)) return tagged(node.tag, node.value)
+  if (isScalar(node)) return tagged(node.tag, exact(node))
   if (isSeq(node)) {
     return tagged(
       node.tag,
@@ -184,6 +184,10 @@ function plain(node: unknown, level: number, walk: Walk): unknown {
   }
   return tagged(node.tag, Object.fromEntries([...merged, ...written]))
 }
+
+/** Whole numbers that JavaScript would round stay texts. */
+const exact = ({ value, source }: Scalar): unknown =>
+  typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value) ? source : value
 
 /** `<<: *defaults`, or a list of such: the first wins. */
 function mergedEntries(content: unknown): [string, unknown][] {

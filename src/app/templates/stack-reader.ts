@@ -55,6 +55,11 @@ function findFunction(stack: Stack, logicalId: string, resource: Tree): FoundFun
     const name = stack.nameOf(logicalId)
     checkDependencies(stack, logicalId)
     if (name === undefined) return { name, fn: undefined }
+    if (!/^[\w.-]{1,64}$/.test(name))
+      stack.refuse(
+        below('Resources', logicalId, 'Properties', 'FunctionName'),
+        `must be 1 to 64 letters, digits, '-' and '_', got ${kindOf(name)}`
+      )
     const properties = stack.properties(logicalId)
     const isSam = resource['Type'] === 'AWS::Serverless::Function'
     const reader = {
@@ -245,6 +250,8 @@ function openNested(stack: Stack, logicalId: string, levels: number): Stack | un
     reading: stack.reading,
     stackName: `${stack.place.stackName}-${logicalId}`,
     prefix: `${logicalId}-`,
+    howToGive: name =>
+      `give it as ${below('Resources', logicalId, 'Properties', 'Parameters', name)} of ${stack.source.file}`,
     given: name => {
       const written = own(given, name)
       return written === undefined ? undefined : stack.resolver.resolve(written, below(path, 'Parameters', name))

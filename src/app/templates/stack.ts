@@ -31,6 +31,8 @@ export interface StackInput {
   readonly prefix: string
   /** What was given for a parameter. */
   readonly given: (parameter: string) => unknown
+  /** What a person does who wants to give one; absent: says so on the command line. */
+  readonly howToGive?: (parameter: string) => string
   readonly text?: Scope['text']
 }
 
@@ -58,15 +60,17 @@ export class Stack implements Scope {
   readonly text?: NonNullable<Scope['text']>
   readonly #prefix: string
   readonly #given: (parameter: string) => unknown
+  readonly #howToGive: (parameter: string) => string
   readonly #outcomes = new Map<string, Outcome | 'running'>()
 
-  constructor({ source, template, reading, stackName, prefix, given, text }: StackInput) {
+  constructor({ source, template, reading, stackName, prefix, given, howToGive, text }: StackInput) {
     this.source = source
     this.template = template
     this.reading = reading
     this.place = { region: reading.options.region, accountId: reading.options.accountId, stackName }
     this.#prefix = prefix
     this.#given = given
+    this.#howToGive = howToGive ?? (name => `give it with --parameter ${name}=VALUE`)
     if (text !== undefined) this.text = text
     const transform = template['Transform']
     const transforms: unknown[] = Array.isArray(transform) ? transform : [transform]
@@ -205,7 +209,10 @@ export class Stack implements Scope {
   #section(name: 'Conditions' | 'Resources'): Tree {
     const written = this.template[name]
     if (written === undefined || written === null) return {}
-    if (isTree(written)) return this.resolver.writeOut(written, name)
+    if (isTree(written)) {
+      if ('Fn::Transform' in written) this.note(`Fn::Transform in ${name} is not run.`)
+      return this.resolver.writeOut(written, name)
+    }
     this.refuse(name, `must be a map, got ${kindOf(written)}`)
     return {}
   }
@@ -224,7 +231,7 @@ export class Stack implements Scope {
     const path = at('Parameters', name)
     const given = this.#given(name)
     if (given === unresolved) return unresolved
-    const value = parameterValue(name, own(this.template['Parameters'], name), given)
+    const value = parameterValue(own(this.template['Parameters'], name), given, this.#howToGive(name))
     return 'problem' in value ? this.#unknown(path, value.problem) : value.value
   }
 

@@ -26,17 +26,13 @@ describe('parameters of a template', () => {
     ]
   for (const [declared, given, value] of taken) {
     test(`${JSON.stringify(declared)} given ${given ?? 'nothing'} is ${JSON.stringify(value)}`, () => {
-      assert.deepEqual(parameterValue('P', declared, given), { value })
+      assert.deepEqual(parameterValue(declared, given, 'say it'), { value })
     })
   }
 
   const refused: readonly (readonly [declared: unknown, given: string | undefined, problem: RegExp])[] = [
-    [{ Type: 'String' }, undefined, /^has no default: give it with --parameter P=VALUE$/],
-    [
-      { Type: 'AWS::SSM::Parameter::Value<List<String>>', Default: '/n' },
-      undefined,
-      /in Parameter Store, give it with --parameter P=/
-    ],
+    [{ Type: 'String' }, undefined, /^has no default: say it$/],
+    [{ Type: 'AWS::SSM::Parameter::Value<List<String>>', Default: '/n' }, undefined, /in Parameter Store, say it$/],
     [{ Type: 'Number' }, 'many', /^must be a number, got "many"$/],
     [{ Type: 'List<Number>' }, '1,x', /^must be a number, got "x"$/],
     [{ Type: 'Number', MaxValue: 5 }, '6', /^must be at most 5, got "6"$/],
@@ -54,10 +50,38 @@ describe('parameters of a template', () => {
   ]
   for (const [declared, given, problem] of refused) {
     test(`${JSON.stringify(declared)} given ${given ?? 'nothing'} is refused`, () => {
-      const told = parameterValue('P', declared, given)
+      const told = parameterValue(declared, given, 'say it')
       assert.match('problem' in told ? told.problem : '', problem)
     })
   }
+
+  test('how to give one that has no default is told: on the command line, or in the parent stack', () => {
+    assert.deepEqual(
+      problems(() => topicOf({ Ref: 'Topic' }, { Parameters: { Topic: { Type: 'String' } } })),
+      ['Parameters.Topic: has no default: give it with --parameter Topic=VALUE']
+    )
+    const Nested = { Type: 'AWS::CloudFormation::Stack', Properties: { TemplateURL: 'cfn-nested/shop.yaml' } }
+    const told = problems(() => read(small({}, { Resources: { Nested } })))
+    const wanted = 'Parameters.Topic: has no default: give it as Resources.Nested.Properties.Parameters.Topic of '
+    assert.ok(
+      told.some(line => line.startsWith(wanted)),
+      told.join('\n')
+    )
+  })
+
+  test('whole numbers stay what they are, however long', () => {
+    const text = `
+Parameters: { Topic: { Type: String, Default: 12345678901234567890 } }
+Resources:
+  Mapping:
+    Type: AWS::Lambda::EventSourceMapping
+    Properties:
+      FunctionName: elsewhere
+      SelfManagedEventSource: { Endpoints: { KafkaBootstrapServers: ['a:1'] } }
+      Topics: [!Ref Topic]
+`
+    assert.deepEqual(read(text).mappings[0]?.create.Topics, ['12345678901234567890'])
+  })
 
   test('what is given wins over the default, and is told once where it will not do', () => {
     const Parameters = { Topic: { Type: 'String', Default: 'orders', AllowedValues: ['orders', 'returns'] } }

@@ -255,6 +255,19 @@ describe('reference 14.1: properties of AWS::Lambda::EventSourceMapping', () => 
     assert.deepEqual(notes, [`Mapping calls ${arn}, which is no function of the template.`])
   })
 
+  test('a function whose name Lambda would not take is left out, or refused with its mapping', () => {
+    const Bad = {
+      Type: 'AWS::Lambda::Function',
+      Properties: { FunctionName: 'a b', Code: 'code/orders', Handler: 'a.b' }
+    }
+    const told = /Resources\.Bad\.Properties\.FunctionName must be 1 to 64 letters, digits, '-' and '_', got "a b"/
+    assert.match(read(small({}, { Resources: { Bad } })).notes.join(), told)
+    assert.match(
+      problems(() => read(small({ FunctionName: { Ref: 'Bad' } }, { Resources: { Bad } }))).join(),
+      /'functionName'/
+    )
+  })
+
   test('two functions of one name are refused', () => {
     const Twin = {
       Type: 'AWS::Lambda::Function',
