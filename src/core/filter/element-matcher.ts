@@ -180,7 +180,8 @@ export class ElementMatcher {
   #keepBest(element: number, to: number, count: number): void {
     const results = this.#results
     for (let index = 0; index < count; index++) {
-      const [candidate, best] = [results[element + index]!, results[to + index]!]
+      const candidate = results[element + index]!
+      const best = results[to + index]!
       if (candidate !== infeasible && (best === infeasible || candidate < best)) results[to + index] = candidate
     }
   }
@@ -207,7 +208,9 @@ export class ElementMatcher {
 
   /** Looks at the scalar at `#at`, and goes behind it. */
   #look({ leaf }: PathNode): void {
-    const [bytes, at, end] = [this.#bytes, this.#at, this.#end]
+    const bytes = this.#bytes
+    const at = this.#at
+    const end = this.#end
     if (leaf === undefined) {
       this.#skip()
       return
@@ -270,7 +273,9 @@ export class ElementMatcher {
 
   /** Goes behind a value that nobody asks for. */
   #skip(): void {
-    const [bytes, view, end] = [this.#bytes, this.#view, this.#end]
+    const bytes = this.#bytes
+    const view = this.#view
+    const end = this.#end
     let at = this.#at
     let depth = 0
     do {

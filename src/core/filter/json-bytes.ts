@@ -58,12 +58,10 @@ function escapeEnd(bytes: Uint8Array, at: number, end: number): number {
 
 /** Negative when one of the four is no digit. */
 function hex4(bytes: Uint8Array, at: number): number {
-  const [a, b, c, d] = [
-    hexValue[bytes[at]!]!,
-    hexValue[bytes[at + 1]!]!,
-    hexValue[bytes[at + 2]!]!,
-    hexValue[bytes[at + 3]!]!
-  ]
+  const a = hexValue[bytes[at]!]!
+  const b = hexValue[bytes[at + 1]!]!
+  const c = hexValue[bytes[at + 2]!]!
+  const d = hexValue[bytes[at + 3]!]!
   return (a | b | c | d) < 0 ? -1 : (a << 12) | (b << 8) | (c << 4) | d
 }
 

@@ -42,7 +42,9 @@ export class StringAutomaton {
 
   /** Bits of the groups that match. */
   match(bytes: Uint8Array, from: number, to: number): number {
-    const [classOf, classes, next] = [this.#classOf, this.#classes, this.#next]
+    const classOf = this.#classOf
+    const classes = this.#classes
+    const next = this.#next
     let state = this.#start
     for (let at = from; at < to; at++) {
       state = next[state * classes + classOf[bytes[at]!]!]!

@@ -30,12 +30,8 @@ describe('docs/reference/filter-patterns.md', () => {
 
   test('every operator has a match, a non-match and an invalid form', () => {
     for (const name of [...operatorNames, '$or']) {
-      const results = new Set(rows.filter(({ pattern }) => pattern.includes(`"${name}":`)).map(({ result }) => result))
-      assert.deepEqual(
-        [...results].toSorted((left, right) => left.localeCompare(right)),
-        ['invalid', 'match', 'no match'],
-        name
-      )
+      const results = rows.filter(({ pattern }) => pattern.includes(`"${name}":`)).map(({ result }) => result)
+      for (const wanted of ['match', 'no match', 'invalid']) assert.ok(results.includes(wanted), `${name}: ${wanted}`)
     }
   })
 })
