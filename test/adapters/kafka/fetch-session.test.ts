@@ -6,6 +6,7 @@ import type { PartitionQuestion } from '../../../src/adapters/kafka/fetch-sessio
 import { errorCode } from '../../../src/adapters/kafka/problems.ts'
 import { KafkaError } from '../../../src/devbroker/error-codes.ts'
 import { FetchSessions } from '../../../src/devbroker/fetch-sessions.ts'
+import { embeddedWorld, seen } from './embedded-world.ts'
 
 const ask = (partition: number, offset: number): PartitionQuestion => ({
   partition,
@@ -102,5 +103,50 @@ suite('a fetch session', () => {
         }
       })
     )
+  })
+})
+
+suite('a consumer in a fetch session', () => {
+  for (const error of ['FETCH_SESSION_ID_NOT_FOUND', 'INVALID_FETCH_SESSION_EPOCH'])
+    test(`goes on at once after ${error}`, async t => {
+      const { broker, open, put } = await embeddedWorld(t, 2)
+      const { listener, log } = open({}, { fetchIdleWaitMs: 50, fetchMaxWaitMs: 50 })
+      put(0, 'a')
+      await seen(listener, 1)
+      broker.answerNext('Fetch', { error }, 1)
+      put(1, 'b')
+      await seen(listener, 2)
+      put(0, 'c')
+      await seen(listener, 3)
+      assert.deepEqual(listener.values(), ['a', 'b', 'c'])
+      assert.deepEqual(
+        log.lines.filter(line => JSON.stringify(line).includes('cannot fetch')),
+        []
+      )
+    })
+
+  test('gets every record once and in order while partitions pause, resume and lose their connections', async t => {
+    const partitions = [0, 1, 2, 3, 4, 5]
+    const { broker, open, put } = await embeddedWorld(t, partitions.length)
+    const { consumer, listener } = open({}, { fetchIdleWaitMs: 100, fetchMaxWaitMs: 20 })
+    for (let round = 0; round < 60; round++) {
+      for (const partition of partitions) {
+        if ((round * 7 + partition) % 4 === 0) listener.paused.add(partition)
+        else listener.paused.delete(partition)
+        if ((round + partition) % 2 === 0) put(partition, `${round}`)
+      }
+      consumer.resume()
+      if (round % 20 === 10) broker.dropConnections()
+      if (round % 20 === 15) broker.answerNext('Fetch', { error: 'FETCH_SESSION_ID_NOT_FOUND' })
+      await seen(listener, Math.max(0, round - 5))
+    }
+    listener.paused.clear()
+    consumer.resume()
+    await seen(listener, 180)
+    for (const partition of partitions)
+      assert.deepEqual(
+        listener.values(partition),
+        Array.from({ length: 30 }, (_, index) => `${index * 2 + (partition % 2)}`)
+      )
   })
 })

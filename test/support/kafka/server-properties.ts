@@ -46,6 +46,7 @@ export function serverProperties(
     ].join(','),
     'inter.broker.listener.name': 'PLAINTEXT',
     'log.dirs': place.dataFolder,
+    'broker.rack': `rack-${place.nodeId}`,
     'auto.create.topics.enable': 'false',
     'group.initial.rebalance.delay.ms': '0',
     // The lowest that keeps a busy test machine from losing brokers that live.
