@@ -173,7 +173,9 @@ export class Fetcher {
     const { maxWaitMs, idleWaitMs = maxWaitMs } = this.#settings
     // A follower learns a moment later than its leader what may be read, and older ones wake nobody then.
     const isLeader = positions.every(({ follower }) => follower === undefined)
-    const waitMs = isAll && isLeader && !broker.busy ? idleWaitMs : broker.alignedMs(nowMs, maxWaitMs)
+    // Who had failed is to be known as well again soon, also when there is nothing new to read.
+    const isWell = broker.tries === 0 && positions.every(({ tries }) => tries === 0)
+    const waitMs = isAll && isLeader && isWell && !broker.busy ? idleWaitMs : broker.alignedMs(nowMs, maxWaitMs)
     broker.begin(slot, nowMs + waitMs)
     void this.#fetch(node, broker, slot, positions, waitMs)
   }

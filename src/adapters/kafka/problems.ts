@@ -250,6 +250,8 @@ const needsHelp: ReadonlySet<ConsumerProblem['kind']> = new Set([
   'client-refused',
   'client-certificate',
   'secret',
+  'permission',
+  'role',
   'authentication',
   'authorization',
   'corrupt'

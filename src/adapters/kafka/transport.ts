@@ -78,7 +78,10 @@ export function openTransport(options: TransportOptions, sink: ByteSink): Transp
   })
   if (tls !== undefined) socket.once('secureConnect', ready)
   socket.on('error', failed)
-  socket.on('end', () => failed(new Error('the broker closed the connection')))
+  socket.on('end', () => {
+    const doubt = stage === 'TLS' && !open ? ' in the handshake: does it speak TLS?' : ''
+    failed(new Error(`the broker closed the connection${doubt}`))
+  })
   socket.on('close', () => failed(new Error('the connection was closed')))
   try {
     checkLiteralAddress(host, guard)

@@ -21,7 +21,7 @@ test('a leader that was replaced is not gone back to, however outdated the broke
     cluster,
     clock: systemClock,
     log: new RecordingLog(),
-    problems: new ProblemBoard(() => undefined, ''),
+    problems: new ProblemBoard(() => undefined, systemClock),
     changed: ({ partitions }) => {
       const { leader, leaderEpoch } = partitions.get(0)!
       heard.push([leader, leaderEpoch])

@@ -22,7 +22,8 @@ export class Authority {
   readonly pem: string
   readonly #key: string
 
-  private constructor(pem: string, key: string) {
+  /** One that exists already, by its certificate and key. */
+  constructor(pem: string, key: string) {
     this.pem = pem
     this.#key = key
   }

@@ -8,6 +8,7 @@ const run = promisify(execFile)
 /** Paths of PEM files. `serverPem` and `clientPem` hold key and certificate in one file, as Kafka and its tools want them. */
 export interface Certificates {
   readonly ca: string
+  readonly caKey: string
   readonly serverPem: string
   /** CN=client, signed by `ca`. */
   readonly clientCert: string
@@ -43,6 +44,7 @@ export async function makeCertificates(folder: string): Promise<Certificates> {
 
   return {
     ca: join(folder, 'ca.pem'),
+    caKey: join(folder, 'ca.key'),
     serverPem: join(folder, 'server.pem'),
     clientCert: join(folder, 'client.crt'),
     clientKey: join(folder, 'client.key'),

@@ -1,12 +1,13 @@
 import type { Certificates } from './certificates.ts'
 
 /**
- * plaintext  neither encrypted nor authenticated; always there, brokers talk over it
- * tls        server certificate
- * mtls       server and client certificate
- * sasl       TLS, and SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN as one of `users`
+ * plaintext       neither encrypted nor authenticated; always there, brokers talk over it
+ * tls             server certificate
+ * mtls            server and client certificate
+ * sasl            TLS, and SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN as one of `users`, or OAUTHBEARER by `unsecuredToken`
+ * sasl_plaintext  the same without TLS
  */
-export type ListenerName = 'plaintext' | 'tls' | 'mtls' | 'sasl'
+export type ListenerName = 'plaintext' | 'tls' | 'mtls' | 'sasl' | 'sasl_plaintext'
 
 /** User names and passwords known to every SASL mechanism. */
 export const users = { alice: 'alice-secret', bob: 'bob-secret' } as const
@@ -18,7 +19,20 @@ export interface BrokerPlace {
   readonly dataFolder: string
 }
 
-const protocols = { plaintext: 'PLAINTEXT', tls: 'SSL', mtls: 'SSL', sasl: 'SASL_SSL' } as const
+/** A token that the brokers take with OAUTHBEARER: JSON of a subject without a signature (RFC 7515 appendix A.5). */
+export function unsecuredToken(subject: string, expiresAtMs: number): string {
+  const part = (json: object) => Buffer.from(JSON.stringify(json)).toString('base64url')
+  const seconds = (epochMs: number) => Math.floor(epochMs / 1000)
+  return `${part({ alg: 'none' })}.${part({ sub: subject, iat: seconds(Date.now()), exp: seconds(expiresAtMs) })}.`
+}
+
+const protocols = {
+  plaintext: 'PLAINTEXT',
+  tls: 'SSL',
+  mtls: 'SSL',
+  sasl: 'SASL_SSL',
+  sasl_plaintext: 'SASL_PLAINTEXT'
+} as const
 
 /**
  * The settings of one broker among `all`, which is broker and controller in one (KRaft combined mode).
@@ -73,18 +87,24 @@ export function serverProperties(
 
 function securityProperties(certificates: Certificates): Record<string, string> {
   const plainUsers = Object.entries(users).map(([name, password]) => `user_${name}="${password}"`)
-  const scram = 'org.apache.kafka.common.security.scram.ScramLoginModule required;'
-  const sasl = 'listener.name.sasl.'
+  const login = 'org.apache.kafka.common.security'
+  const jaas = {
+    'scram-sha-512': `${login}.scram.ScramLoginModule required;`,
+    'scram-sha-256': `${login}.scram.ScramLoginModule required;`,
+    plain: `${login}.plain.PlainLoginModule required ${plainUsers.join(' ')};`,
+    oauthbearer: `${login}.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";`
+  }
+  const sasl = ['sasl', 'sasl_plaintext'].flatMap(listener => [
+    [`listener.name.${listener}.sasl.enabled.mechanisms`, Object.keys(jaas).join(',').toUpperCase()],
+    ...Object.entries(jaas).map(([name, config]) => [`listener.name.${listener}.${name}.sasl.jaas.config`, config])
+  ])
   return {
     'ssl.keystore.type': 'PEM',
     'ssl.keystore.location': certificates.serverPem,
     'ssl.truststore.type': 'PEM',
     'ssl.truststore.location': certificates.ca,
     'listener.name.mtls.ssl.client.auth': 'required',
-    [`${sasl}sasl.enabled.mechanisms`]: 'SCRAM-SHA-512,SCRAM-SHA-256,PLAIN',
-    [`${sasl}scram-sha-512.sasl.jaas.config`]: scram,
-    [`${sasl}scram-sha-256.sasl.jaas.config`]: scram,
-    [`${sasl}plain.sasl.jaas.config`]: `org.apache.kafka.common.security.plain.PlainLoginModule required ${plainUsers.join(' ')};`
+    ...(Object.fromEntries(sasl) as Record<string, string>)
   }
 }
 
