@@ -64,6 +64,7 @@ export class ElementMatcher {
   #value(node: PathNode, to: number, depth: number): void {
     const plan = this.#plan.nodes[node.id]
     this.#space()
+    if (plan !== undefined) this.#reserve(to, plan.demands.length)
     const byte = this.#bytes[this.#at]!
     if (plan === undefined || this.#isBeyond) this.#skip()
     else if (depth > maxDepth) this.#isBeyond = true
@@ -86,7 +87,6 @@ export class ElementMatcher {
 
   #object(node: PathNode, plan: Plan, to: number, depth: number): void {
     const count = plan.demands.length
-    this.#reserve(to, count)
     for (let index = 0; index < count; index++) {
       const { own } = plan.demands[index]!
       this.#results[to + index] = own === undefined || own.takesAbsent ? byAbsence : infeasible

@@ -1,7 +1,7 @@
 import { spellings } from './case-folding.ts'
 import type { StringTest } from './operators.ts'
 
-/** States a compiled set of strings may have: two bytes each for every byte it tells apart. */
+/** States a compiled set of strings may have: four bytes each for every byte it tells apart. */
 const maxStates = 8_192
 /** Sets of places in the patterns looked at while compiling, times their size: bounds the time of a Create. */
 const maxWork = 4_000_000
@@ -22,35 +22,36 @@ interface Place {
 }
 
 /**
- * Many string tests at once in one pass, one table lookup a byte: a deterministic automaton over UTF-8. `accepts[state]` has
- * a bit for each group of which a test matches. State 0 is dead: nothing that follows can match.
+ * Many string tests at once in one pass, one table lookup a byte: a deterministic automaton over UTF-8. State 0 is dead:
+ * nothing that follows can match.
  */
 export class StringAutomaton {
   readonly #classOf: Uint8Array
-  readonly #classes: number
-  readonly #next: Uint16Array
+  /** By state and class of a byte: where the row of the next state begins, so that a step is one addition and one look. */
+  readonly #next: Int32Array
   readonly #start: number
-  readonly accepts: Int32Array
+  /** By state: a bit for each group of which a test matches. */
+  readonly #accepts: Int32Array
+  readonly #classes: number
 
-  private constructor(classOf: Uint8Array, classes: number, next: Uint16Array, start: number, accepts: Int32Array) {
+  private constructor(classOf: Uint8Array, classes: number, next: Int32Array, start: number, accepts: Int32Array) {
     this.#classOf = classOf
     this.#classes = classes
     this.#next = next
     this.#start = start
-    this.accepts = accepts
+    this.#accepts = accepts
   }
 
   /** Bits of the groups that match. */
   match(bytes: Uint8Array, from: number, to: number): number {
     const classOf = this.#classOf
-    const classes = this.#classes
     const next = this.#next
-    let state = this.#start
+    let row = this.#start
     for (let at = from; at < to; at++) {
-      state = next[state * classes + classOf[bytes[at]!]!]!
-      if (state === 0) return 0
+      row = next[row + classOf[bytes[at]!]!]!
+      if (row === 0) return 0
     }
-    return this.accepts[state]!
+    return this.#accepts[row / this.#classes]!
   }
 
   /** At most `maxGroups`. Undefined when the automaton would be too large. */
@@ -80,7 +81,13 @@ export class StringAutomaton {
       for (const byte of representatives) rows.push(idOf(reduced(places, step(places, set, byte))))
     }
     const accepts = Int32Array.from(sets, set => set.reduce((bits, place) => bits | places[place]!.accepts, 0))
-    return new StringAutomaton(classOf, classes, Uint16Array.from(rows), start, accepts)
+    return new StringAutomaton(
+      classOf,
+      classes,
+      Int32Array.from(rows, state => state * classes),
+      start * classes,
+      accepts
+    )
   }
 }
 

@@ -30,8 +30,9 @@ describe('docs/reference/filter-patterns.md', () => {
 
   test('every operator has a match, a non-match and an invalid form', () => {
     for (const name of [...operatorNames, '$or']) {
-      const results = rows.filter(({ pattern }) => pattern.includes(`"${name}":`)).map(({ result }) => result)
-      for (const wanted of ['match', 'no match', 'invalid']) assert.ok(results.includes(wanted), `${name}: ${wanted}`)
+      const ofName = rows.filter(({ pattern }) => pattern.includes(`"${name}":`))
+      const results = new Set(ofName.map(({ result }) => result))
+      for (const wanted of ['match', 'no match', 'invalid']) assert.ok(results.has(wanted), `${name}: ${wanted}`)
     }
   })
 })

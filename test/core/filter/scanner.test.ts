@@ -167,6 +167,15 @@ describe('reference 4.3: the scanner over bytes', () => {
     )
   })
 
+  test('follows a thousand alternatives through lists of objects', () => {
+    const or = (name: string) =>
+      `"${name}":{"$or":[${Array.from({ length: 10 }, (_, at) => `{"k${at}":[1]}`).join(',')}]}`
+    const pattern = parsePattern(`{"d":{${or('x')},${or('y')},${or('z')}}}`)
+    const element = (x: number, y: number, z: number) => `{"x":{"k${x}":1},"y":{"k${y}":1},"z":{"k${z}":${z}}}`
+    assert.equal(scanned(pattern, Buffer.from(`{"d":[${element(9, 9, 2)},${element(3, 9, 1)}]}`)), true)
+    assert.equal(scanned(pattern, Buffer.from(`{"d":[${element(9, 9, 2)},{"z":{"k1":1}}]}`)), false)
+  })
+
   test('takes and refuses the same bytes as JSON.parse', () => {
     const broken = fc.tuple(objects, fc.nat(), fc.nat(255), fc.boolean()).map(([document, place, byte, isCut]) => {
       const bytes = Buffer.from(document)
