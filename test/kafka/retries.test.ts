@@ -89,7 +89,7 @@ await kafkaSuite('retries across owners, on Apache Kafka (promise 5)', () => {
       }
       const committed = await kafka.committed(`group-${name}`, name)
       assert.deepEqual(
-        [...committed.values()].map(({ offset }) => offset),
+        [...committed.values()].map(({ offset }) => Number(offset)),
         [2, 2, 2]
       )
     }
