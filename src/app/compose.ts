@@ -11,6 +11,7 @@ import type { Authenticator } from '../control/authenticator.ts'
 import { ControlServer } from '../control/server.ts'
 import { Fleet } from '../fleet/fleet.ts'
 import type { Log } from '../ports/log.ts'
+import type { OnPollerEvent } from '../ports/poller-event.ts'
 import type { MappingStore } from '../ports/mapping-store.ts'
 import type { Service } from '../ports/service.ts'
 import { openClusters } from './clusters.ts'
@@ -24,6 +25,8 @@ export interface ServerParts {
   readonly authenticator: Authenticator
   /** How local functions are run; absent: as a server runs them. */
   readonly hosting?: HostingOptions
+  /** Hears what befalls records. It costs a message for each call. */
+  readonly onPollerEvent?: OnPollerEvent
 }
 
 /** A rebalance waits this long, or as long as a stop would, for calls in flight of partitions that go. */
@@ -110,6 +113,7 @@ export class MillraceServer implements Service {
         destinationDir: this.#config.destinationDir,
         region
       },
+      ...(this.#parts.onPollerEvent === undefined ? {} : { onEvent: this.#parts.onPollerEvent }),
       log
     })
     this.#undo.push(() => host.close())

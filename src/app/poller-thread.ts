@@ -11,16 +11,28 @@ import { openKafkaConsumer } from '../adapters/kafka/kafka-consumer.ts'
 import { topicDestination } from '../adapters/kafka/topic-destination.ts'
 import { openLog } from '../adapters/log/pino.ts'
 import { openClusterSecrets } from '../adapters/secrets/cluster-secrets.ts'
+import { forwardEvents } from './poller-events.ts'
 import { EventBuffers } from '../poller/event-buffers.ts'
 import { Poller } from '../poller/poller.ts'
 import type { Destination } from '../ports/destination.ts'
 import type { Log } from '../ports/log.ts'
+import type { PollerEvent } from '../ports/poller-event.ts'
 import type { PollerAssignment, PollerReport } from '../ports/poller-host.ts'
 
 if (parentPort === null) throw new Error('poller-thread runs as a worker thread only')
 const port = parentPort
-const { logLevel, drainMs, groupProtocol, groupInstanceId, clientRack, strictAws, backoff, destinationDir, region } =
-  workerData as ThreadOptions
+const {
+  logLevel,
+  drainMs,
+  groupProtocol,
+  groupInstanceId,
+  clientRack,
+  strictAws,
+  backoff,
+  destinationDir,
+  region,
+  events
+} = workerData as ThreadOptions
 const log = openLog({ level: logLevel })
 const buffers = new EventBuffers()
 const credentials = new AwsCredentials({ clock: systemClock, log })
@@ -35,6 +47,7 @@ const pollers = new Map<number, Poller>()
 function open(poller: number, assignment: PollerAssignment): void {
   const { spec, mapping, cluster, target } = assignment
   const report = (report: PollerReport) => {
+    if (events && report.kind === 'result') tell({ kind: 'result', mapping, text: report.text })
     send({ type: 'report', poller, report })
   }
   const mappingLog = log.child({ mapping, topic: spec.topic })
@@ -93,6 +106,11 @@ async function stop(poller: number, graceMs: number): Promise<void> {
 function send(message: FromThread): void {
   port.postMessage(message)
 }
+
+const tell = (event: PollerEvent) => {
+  send({ type: 'event', event, atMs: systemClock.now() })
+}
+if (events) forwardEvents(tell)
 
 port.on('message', (message: ToThread) => {
   if (message.type === 'open') open(message.poller, message.assignment)

@@ -6,11 +6,16 @@ import {
   batchRetried,
   batchSettled,
   batchSplit,
+  callEnded,
+  type CallEndedMessage,
+  type CallMessage,
+  callStarted,
   type RetryMessage,
   type SplitMessage
 } from './channels.ts'
 import type { Counters } from './counters.ts'
 import type { Delivery } from './delivery.ts'
+import { rangesOf } from './record-ranges.ts'
 import type { ProcessingResult } from './processing-result.ts'
 
 /** Tells what becomes of batches: to the log, to who listens, to the counts, and to LastProcessingResult. */
@@ -27,9 +32,15 @@ export class BatchEvents {
     this.#result = result
   }
 
+  calling(delivery: Delivery, records: number): void {
+    if (callStarted.hasSubscribers) callStarted.publish(this.#callOf(delivery, records))
+  }
+
   /** A call with `records` records has ended, and `step` follows. */
   called(delivery: Delivery, { records, step }: { reply: InvokeReply; records: number; step: Step }): void {
     if (step.kind === 'leave') return
+    if (callEnded.hasSubscribers)
+      callEnded.publish({ ...this.#callOf(delivery, records), ...consequenceOf(step) } satisfies CallEndedMessage)
     this.#counters.add('InvokedEventCount', records)
     if (step.kind === 'settle') return
     const named = step.kind === 'split' ? undefined : step.failed?.length
@@ -70,7 +81,25 @@ export class BatchEvents {
     this.#result.failing(delivery, 'function', error)
   }
 
+  #callOf({ requestId, shares }: Delivery, records: number): CallMessage {
+    return { mapping: this.#mapping, requestId, records, partitions: rangesOf(shares) }
+  }
+
   #messageOf({ requestId, batch }: Delivery, records: number): BatchMessage {
     return { mapping: this.#mapping, requestId, records, reason: batch.reason }
+  }
+}
+
+/** A step as those hear of it who look on. */
+function consequenceOf(step: Exclude<Step, { kind: 'leave' }>): Omit<CallEndedMessage, keyof CallMessage> {
+  if (step.kind === 'settle') return { step: step.kind }
+  const { kind, error } = step
+  if (kind === 'split') return { step: kind, error }
+  return {
+    step: kind,
+    error,
+    failures: step.attempt.failures,
+    ...(step.failed === undefined ? {} : { failed: step.failed.length }),
+    ...(kind === 'again' ? { waitMs: step.waitMs } : {})
   }
 }

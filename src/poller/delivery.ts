@@ -44,6 +44,8 @@ export interface DeliveryWorld {
   free(lane: Lane): void
   /** What the lane's next owner would have to know, from now on; the batch ends at `until`. */
   bind(lane: Lane, pieces: readonly Piece[], until: number): void
+  /** A call with `records` records begins. */
+  calling(delivery: Delivery, records: number): void
   /** A call has ended. */
   called(delivery: Delivery, call: { readonly reply: InvokeReply; readonly records: number; readonly step: Step }): void
   /** Resolves with how long to wait before the destination is tried again; undefined: the records are done with. Never rejects. */
@@ -159,6 +161,7 @@ export class Delivery {
     const records = sharesRecords(item.shares)
     this.#requestId = this.#world.newRequestId()
     const { mapping, qualifier, invoker, policy, itemFailures, clock } = this.#world
+    this.#world.calling(this, records)
     const reply = await invoker.invoke(event.bytes, {
       requestId: this.#requestId,
       mapping,

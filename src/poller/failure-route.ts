@@ -10,6 +10,7 @@ import type { Log } from '../ports/log.ts'
 import { destinationHeld, recordsGivenUp, type GivenUpMessage, type HeldMessage } from './channels.ts'
 import type { Counters } from './counters.ts'
 import type { GivenUp } from './delivery.ts'
+import { rangesOf } from './record-ranges.ts'
 
 export interface FailureRouteParts {
   readonly mapping: string
@@ -135,10 +136,7 @@ export class FailureRoute {
       condition: reason.condition,
       records: sharesRecords(shares),
       calls: attempt.failures,
-      partitions: shares.map(({ lane: { topic, partition }, slices }) => {
-        const [first, last] = [slices[0]!, slices.at(-1)!]
-        return { topic, partition, first: first.block.offsets[first.from]!, last: last.block.offsets[last.to - 1]! }
-      })
+      partitions: rangesOf(shares)
     }
   }
 }

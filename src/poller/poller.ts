@@ -14,7 +14,14 @@ import type { Invoker } from '../ports/invoker.ts'
 import type { Log } from '../ports/log.ts'
 import type { PollerAssignment, PollerReport } from '../ports/poller-host.ts'
 import { BatchEvents } from './batch-events.ts'
-import { partitionAssigned, type PartitionMessage, partitionReleased } from './channels.ts'
+import {
+  type AssignedMessage,
+  type FetchedMessage,
+  partitionAssigned,
+  type PartitionMessage,
+  partitionReleased,
+  recordsFetched
+} from './channels.ts'
 import { Committer } from './committer.ts'
 import { Counters } from './counters.ts'
 import { Delivery, type DeliveryWorld } from './delivery.ts'
@@ -154,7 +161,10 @@ export class Poller implements ConsumerListener {
     for (const assigned of partitions) {
       this.#partitions.add(assigned)
       this.#log.info({ partition: assigned.partition, offset: assigned.startOffset }, 'partition assigned')
-      if (partitionAssigned.hasSubscribers) partitionAssigned.publish(this.#partitionMessage(assigned))
+      if (partitionAssigned.hasSubscribers) {
+        const { startOffset } = assigned
+        partitionAssigned.publish({ ...this.#partitionMessage(assigned), startOffset } satisfies AssignedMessage)
+      }
     }
     this.#parts.report({ kind: 'running' })
   }
@@ -193,7 +203,14 @@ export class Poller implements ConsumerListener {
     }
     const before = owned.ledger.committable
     this.#counters.add('PolledEventCount', block.count)
+    // Before the filter takes records out: their columns may go with them.
+    const fetched = recordsFetched.hasSubscribers ? { ...this.#partitionMessage(block), ...spanOf(block) } : undefined
+    const polled = block.count
     this.#filterOut(block)
+    if (fetched !== undefined) {
+      const records = block.count
+      recordsFetched.publish({ ...fetched, records, filteredOut: polled - records } satisfies FetchedMessage)
+    }
     owned.receive(block, this.#parts.clock.monotonicMs())
     if (owned.ledger.committable > before) this.#committer.note()
     this.#partitions.grew(owned)
@@ -341,6 +358,9 @@ export class Poller implements ConsumerListener {
         this.#partitions.owner(lane).ledger.bind(pieces, until)
         this.#committer.note()
       },
+      calling: (delivery, records) => {
+        this.#events.calling(delivery, records)
+      },
       called: (delivery, call) => {
         this.#events.called(delivery, call)
       },
@@ -397,6 +417,8 @@ export class Poller implements ConsumerListener {
     })
   }
 }
+
+const spanOf = ({ offsets, count }: Block) => ({ first: offsets[0]!, last: offsets[count - 1]! })
 
 /** What the mapping's events say of their source. */
 function eventSource({ spec, bootstrapServers }: PollerAssignment): EventSourceFields {

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { Log } from '../../ports/log.ts'
+import type { OnPollerEvent } from '../../ports/poller-event.ts'
 import type { PollerAssignment, PollerHandle, PollerHost, PollerReport } from '../../ports/poller-host.ts'
 import type { FromThread, ThreadOptions, ToThread } from './thread-messages.ts'
 
@@ -8,7 +9,9 @@ export interface ThreadHostOptions {
   readonly entry: URL
   /** Threads at most; they start when first needed. */
   readonly threads: number
-  readonly thread: ThreadOptions
+  readonly thread: Omit<ThreadOptions, 'events'>
+  /** Hears what befalls records. */
+  readonly onEvent?: OnPollerEvent
   /** A poller that has not stopped this long after its grace has ended is taken for dead; 10 s unless given. */
   readonly patienceMs?: number
   readonly log: Log
@@ -56,12 +59,20 @@ class PollerThread {
   readonly #pollers = new Map<number, Opened>()
   readonly #log: Log
   readonly #patienceMs: number
+  readonly #onEvent: OnPollerEvent | undefined
   #dead = false
 
-  constructor({ entry, thread, patienceMs = 10_000, log }: ThreadHostOptions, onDeath: (self: PollerThread) => void) {
+  constructor(
+    { entry, thread, patienceMs = 10_000, log, onEvent }: ThreadHostOptions,
+    onDeath: (self: PollerThread) => void
+  ) {
     this.#log = log
     this.#patienceMs = patienceMs
-    this.#worker = new Worker(entry, { workerData: thread, name: 'millrace-poller' })
+    this.#onEvent = onEvent
+    this.#worker = new Worker(entry, {
+      workerData: { ...thread, events: onEvent !== undefined } satisfies ThreadOptions,
+      name: 'millrace-poller'
+    })
     this.#worker.on('message', (message: FromThread) => {
       this.#receive(message)
     })
@@ -100,6 +111,10 @@ class PollerThread {
   }
 
   #receive(message: FromThread): void {
+    if (message.type === 'event') {
+      this.#onEvent?.(message.event, message.atMs)
+      return
+    }
     const opened = this.#pollers.get(message.poller)
     if (opened === undefined) return
     if (message.type === 'report') opened.report(message.report)

@@ -1,5 +1,6 @@
 import type { Backoff } from '../../core/retry/backoff.ts'
 import type { GroupProtocolChoice } from '../../ports/consumer.ts'
+import type { PollerEvent } from '../../ports/poller-event.ts'
 import type { PollerAssignment, PollerReport } from '../../ports/poller-host.ts'
 import type { LogLevel } from '../../ports/log.ts'
 
@@ -11,6 +12,7 @@ export type ToThread =
 export type FromThread =
   | { readonly type: 'report'; readonly poller: number; readonly report: PollerReport }
   | { readonly type: 'stopped'; readonly poller: number }
+  | { readonly type: 'event'; readonly event: PollerEvent; readonly atMs: number }
 
 /** Given to a poller's thread at its start. */
 export interface ThreadOptions {
@@ -30,4 +32,6 @@ export interface ThreadOptions {
   readonly destinationDir: string
   /** Of this deployment. */
   readonly region: string
+  /** Tell what befalls records, too. It costs: a message for each call. */
+  readonly events: boolean
 }
