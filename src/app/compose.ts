@@ -139,7 +139,8 @@ export class MillraceServer implements Service {
       maxFilters: this.#config.maxFilters,
       log,
       clock,
-      invoke: invoke.call
+      invoke: invoke.call,
+      refusals: this.#fleet.counts.refusals
     })
     this.#admin = new AdminServer({
       listen: adminListen,

@@ -16,11 +16,14 @@ export const exitCodes = {
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
+/** What only somebody at the command line can have done wrong. */
+const usageCodes: ReadonlySet<string> = new Set(['MILL_FILTER_PATTERN', 'MILL_FILTER_INPUT'])
+
 /** How a command that ended with `error` exits. A configuration that cannot be used is a usage error. */
 export function exitCodeOf(error: unknown): ExitCode {
   if (!(error instanceof MillraceError || error instanceof ApiRefusal)) return exitCodes.failure
-  if (error.code?.startsWith('MILL_CONFIG_')) return exitCodes.usage
-  if (error.status === 404) return exitCodes.notFound
+  if (error.code?.startsWith('MILL_CONFIG_') || usageCodes.has(error.code ?? '')) return exitCodes.usage
+  if (error.status === 404 || error.code === 'MILL_TOPIC_UNKNOWN') return exitCodes.notFound
   if (error.status === 403) return exitCodes.notAllowed
   return exitCodes.failure
 }

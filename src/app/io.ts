@@ -1,7 +1,9 @@
-import type { Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 
 /** What one command may touch of the process it runs in, so that tests can stand in for it. */
 export interface Io {
+  /** What `-` reads where a file may be named. */
+  readonly stdin: Readable
   /** Data: what a script would read. */
   readonly stdout: Writable
   /** Talk: progress, log, errors. */

@@ -7,12 +7,14 @@ import type { ClusterDirectory } from '../ports/clusters.ts'
 import type { FunctionCatalog } from '../ports/functions.ts'
 import type { Log } from '../ports/log.ts'
 import type { MappingStore } from '../ports/mapping-store.ts'
+import type { RefusalCounts } from '../ports/refusal-counts.ts'
 import type { Service } from '../ports/service.ts'
 import type { Authenticator } from './authenticator.ts'
 import { nameOperation } from './aws-operations.ts'
 import { BackgroundCalls } from './background-calls.ts'
 import { errorReply } from './error-reply.ts'
 import { accountRoutes } from './handlers/account.ts'
+import { filterExplanationRoutes } from './handlers/filter-explanation.ts'
 import { functionRoutes } from './handlers/functions.ts'
 import { historyRoutes } from './handlers/history.ts'
 import { invokeRoutes } from './handlers/invoke.ts'
@@ -45,6 +47,8 @@ export interface ControlServerOptions extends Home {
   readonly newUuid?: () => string
   /** Runs functions for the Invoke operation, which is not there without. */
   readonly invoke?: Invoke
+  /** Why filters refuse records; absent: nobody counts. */
+  readonly refusals?: RefusalCounts
   /** Of the HTTP server; default `defaultLimits`. */
   readonly limits?: Partial<HttpLimits>
 }
@@ -75,6 +79,7 @@ export class ControlServer implements Service {
     this.#routes = [
       ...mappingRoutes(service, home),
       ...historyRoutes(service),
+      ...filterExplanationRoutes(service, options.refusals),
       ...functionRoutes(options.functions, home),
       ...tagRoutes(service, options.functions, home),
       ...accountRoutes(options.functions),

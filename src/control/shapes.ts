@@ -70,6 +70,27 @@ export interface MappingHistory {
   readonly NextMarker?: string
 }
 
+/**
+ * Answer of our own operation GetEventSourceMappingFilterExplanation: of refused records that were looked at, which condition
+ * of each filter was the first that failed. Counted by the process that answers.
+ */
+export interface FilterExplanation {
+  readonly UUID: string
+  /** The mapping has the tag millrace:filter-explain=on. */
+  readonly Enabled: boolean
+  /** One refused record in so many is looked at. */
+  readonly SampledEvery: number
+  /** How many were. */
+  readonly SampledEventCount: number
+  /** Epoch seconds; absent while there were none. */
+  readonly Since?: number
+  readonly Filters: readonly {
+    readonly Pattern: string
+    /** Most first. */
+    readonly RefusedBy: readonly { readonly Condition: string; readonly SampledEventCount: number }[]
+  }[]
+}
+
 /** Every error. Some of AWS's types have `message`, some `Message` (reference 1.9). */
 export interface ErrorBody {
   readonly Type?: 'User' | 'Service'

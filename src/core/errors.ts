@@ -241,6 +241,10 @@ const registry = {
     aws: '',
     message: 'No answer from the API at %s (%s): is "millrace serve" running? --endpoint-url names another address.'
   },
+  MILL_FILTER_PATTERN: { status: 0, aws: '', message: 'Pattern %s cannot be used: %s.' },
+  MILL_FILTER_INPUT: { status: 0, aws: '', message: '%s' },
+  MILL_TOPIC_UNKNOWN: { status: 0, aws: '', message: '%s' },
+  MILL_TOPIC_UNREADABLE: { status: 0, aws: '', message: '%s' },
   MILL_TEMPLATE: { status: 0, aws: '', message: 'The template %s cannot be run as it is: %s' },
   MILL_TEMPLATE_UNREADABLE: { status: 0, aws: '', message: 'The template %s cannot be read: %s' },
   MILL_WAIT_TIMEOUT: { status: 0, aws: '', message: 'The mapping %s is still %s after %s s.' }

@@ -1,7 +1,9 @@
 import { type CountName, countNames, type Counts } from '../core/metrics.ts'
+import { FilterRefusals } from './filter-refusals.ts'
 
 /** What the pollers of each mapping have counted since this process began. */
 export class MappingCounts {
+  readonly refusals = new FilterRefusals()
   readonly #byMapping = new Map<string, Partial<Record<CountName, number>>>()
 
   add(mapping: string, counts: Counts): void {
@@ -14,6 +16,7 @@ export class MappingCounts {
   /** The mapping has gone. */
   forget(mapping: string): void {
     this.#byMapping.delete(mapping)
+    this.refusals.forget(mapping)
   }
 
   of(mapping: string): Counts {
@@ -31,6 +34,6 @@ export class MappingCounts {
       for (const [mapping, totals] of this.#byMapping)
         lines.push(`${counter}{mapping="${mapping}"} ${totals[name] ?? 0}`)
     }
-    return `${lines.join('\n')}\n`
+    return `${lines.join('\n')}\n${this.refusals.prometheus()}`
   }
 }

@@ -36,6 +36,7 @@ type FleetOperation = (typeof fleetOperations)[number]
 
 interface Running {
   readonly specVersion: number
+  readonly filters: readonly string[]
   readonly handle: PollerHandle
   readonly brokers: BrokerWatch
   /** It takes part in its group, or has said what keeps it from that. */
@@ -128,6 +129,7 @@ export class MappingRunner {
     this.#restarts.started(this.#world.clock.monotonicMs())
     const running: Running = {
       specVersion: mapping.specVersion,
+      filters: mapping.spec.filters ?? [],
       up: false,
       told: false,
       brokers: new BrokerWatch({
@@ -205,6 +207,8 @@ export class MappingRunner {
         return
       case 'counts':
         this.#world.counts.add(this.uuid, report.counts)
+        if (report.refusals !== undefined)
+          this.#world.counts.refusals.add(this.uuid, running.filters, report.refusals, this.#world.clock.now())
         return
       case 'failed':
         this.#log.error({ error: report.message }, 'poller failed; another is started')

@@ -30,6 +30,7 @@ import { FailureRoute, type FailureRouteParts } from './failure-route.ts'
 import { type OwnedPartition, OwnedPartitions } from './owned-partitions.ts'
 import { Places } from './places.ts'
 import { ProcessingResult } from './processing-result.ts'
+import { RefusalSampler } from './refusal-sampler.ts'
 
 export interface PollerParts {
   readonly consumer: Consumer
@@ -70,6 +71,8 @@ export class Poller implements ConsumerListener {
   readonly #events: BatchEvents
   readonly #failures: FailureRoute
   readonly #filter: RecordFilter | undefined
+  /** Only where the mapping wants to know. */
+  readonly #refusals: RefusalSampler | undefined
   #toldMismatch = false
   readonly #world: DeliveryWorld
   readonly #places: Places
@@ -119,6 +122,8 @@ export class Poller implements ConsumerListener {
       counters: this.#counters
     })
     this.#filter = filterOf(spec)
+    if (this.#filter !== undefined && spec.tags['millrace:filter-explain'] === 'on')
+      this.#refusals = new RefusalSampler(this.#filter, this.#counters)
     this.#world = this.#deliveryWorld(policy, new EventEncoder(source))
   }
 
@@ -223,7 +228,7 @@ export class Poller implements ConsumerListener {
     const filter = this.#filter
     if (filter === undefined) return
     const polled = block.count
-    this.#counters.add('FilteredOutEventCount', polled - block.retain(record => filter.accepts(block, record)))
+    this.#counters.add('FilteredOutEventCount', polled - block.retain(this.#isKept(filter, block)))
     if (filter.mismatches > 0 && !this.#toldMismatch) {
       this.#toldMismatch = true
       const { partition, offsets } = block
@@ -231,6 +236,16 @@ export class Poller implements ConsumerListener {
         { partition, offset: offsets[0] },
         'values have another format than the filters ask for: they are judged by the rest of the patterns, or dropped where the tag millrace:filter-mismatch says so; told once'
       )
+    }
+  }
+
+  #isKept(filter: RecordFilter, block: Block): (record: number) => boolean {
+    const refusals = this.#refusals
+    if (refusals === undefined) return record => filter.accepts(block, record)
+    return record => {
+      const isAccepted = filter.accepts(block, record)
+      if (!isAccepted) refusals.refused(block, record)
+      return isAccepted
     }
   }
 

@@ -1,4 +1,5 @@
 import type { DestinationTarget } from '../core/destination/target.ts'
+import type { SampledRefusals } from '../core/filter/refusals.ts'
 import type { Counts } from '../core/metrics.ts'
 import type { MappingSpec } from '../core/mapping/mapping.ts'
 import type { ClusterAddress } from './consumer.ts'
@@ -24,8 +25,8 @@ export type PollerReport =
   | { readonly kind: 'running' }
   /** Text of LastProcessingResult, and AWS's code for StateTransitionReason when the source is at fault. */
   | { readonly kind: 'result'; readonly text: string; readonly reason?: string }
-  /** Counted since the last such report. */
-  | { readonly kind: 'counts'; readonly counts: Counts }
+  /** Counted since the last such report; `refusals` only where a mapping asks for them. */
+  | { readonly kind: 'counts'; readonly counts: Counts; readonly refusals?: SampledRefusals }
   /** It ended without being asked to; the fleet starts another. */
   | { readonly kind: 'failed'; readonly message: string }
 

@@ -1,15 +1,21 @@
 import { EventEmitter, once } from 'node:events'
-import { Writable } from 'node:stream'
+import { Readable, Writable } from 'node:stream'
 import type { Io } from '../../src/app/io.ts'
+
+interface RecordingIoOptions extends Partial<Pick<Io, 'env' | 'cwd' | 'columns'>> {
+  /** What stdin holds. */
+  readonly input?: string
+}
 
 /** A command's world that keeps what was written. `interrupt` is what a signal would do. */
 export class RecordingIo implements Io {
+  readonly stdin: Readable
   readonly stdout: Writable
   readonly stderr: Writable
   readonly env: Io['env']
   readonly cwd: string
   readonly stop: AbortSignal
-  readonly columns = undefined
+  readonly columns: number | undefined
   readonly colour = false
   /** What was written so far. */
   out = ''
@@ -17,7 +23,9 @@ export class RecordingIo implements Io {
   readonly #stopping = new AbortController()
   readonly #written = new EventEmitter()
 
-  constructor({ env = {}, cwd = process.cwd() }: Partial<Pick<Io, 'env' | 'cwd'>> = {}) {
+  constructor({ env = {}, cwd = process.cwd(), input = '', columns }: RecordingIoOptions = {}) {
+    this.stdin = Readable.from([Buffer.from(input)])
+    this.columns = columns
     this.env = env
     this.cwd = cwd
     this.stop = this.#stopping.signal

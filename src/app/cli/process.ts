@@ -15,6 +15,10 @@ export async function runProcess(): Promise<void> {
   using signals = listenForSignals(process, code => process.exit(code))
   const terminal = process.stdout.isTTY
   process.exitCode = await runCli(process.argv.slice(2), {
+    // Looked at only by who reads it: looking opens it.
+    get stdin() {
+      return process.stdin
+    },
     stdout: process.stdout,
     stderr: process.stderr,
     env: process.env,

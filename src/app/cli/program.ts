@@ -1,12 +1,14 @@
 import { Command, CommanderError } from 'commander'
 import { MillraceError } from '../../core/errors.ts'
 import { exitCodeOf, exitCodes } from '../exit-codes.ts'
+import type { FilterFlags } from '../filter/flags.ts'
 import type { Io } from '../io.ts'
 import { ApiRefusal } from '../mappings/api-refusal.ts'
 import type { MappingsFlags } from '../mappings/flags.ts'
 import { readVersion } from '../version.ts'
 import { addBroker, type BrokerFlags } from './broker.ts'
 import { addDemo, type DemoFlags } from './demo.ts'
+import { addFilter } from './filter.ts'
 import { addMappings } from './mappings.ts'
 import { addServe, type ServeFlags } from './serve.ts'
 
@@ -16,6 +18,7 @@ export interface Actions {
   demo(flags: DemoFlags, io: Io): Promise<number>
   broker(flags: BrokerFlags, io: Io): Promise<number>
   mappings(flags: MappingsFlags, io: Io): Promise<number>
+  filter(flags: FilterFlags, io: Io): Promise<number>
 }
 
 // Imported when run: `millrace --version` need not wait for a Kafka client.
@@ -23,7 +26,8 @@ const builtIn: Actions = {
   serve: async (flags, io) => (await import('./run-serve.ts')).runServeCommand(flags, io),
   demo: async (flags, io) => (await import('../demo.ts')).runDemo(flags, io),
   broker: async (flags, io) => (await import('../broker.ts')).runBroker(flags, io),
-  mappings: async (flags, io) => (await import('../mappings.ts')).runMappings(flags, io)
+  mappings: async (flags, io) => (await import('../mappings.ts')).runMappings(flags, io),
+  filter: async (flags, io) => (await import('../filter.ts')).runFilter(flags, io)
 }
 
 /** Runs one command line (without `node` and the script) and resolves with its exit code; never rejects. */
@@ -76,6 +80,7 @@ Examples:
   millrace serve                         serve the AWS Lambda API on 127.0.0.1:4577
   millrace broker --topic orders:4       a Kafka broker for development, in memory
   millrace mappings list                 the mappings of a server, and how they are
+  millrace filter test --pattern '{"status":["paid"]}' --value '{"status":"open"}'
 
 Exit codes: 0 done, 1 failure, 2 usage or configuration, 3 not found, 4 not allowed, 130 interrupted.`
     )
@@ -83,6 +88,7 @@ Exit codes: 0 done, 1 failure, 2 usage or configuration, 3 not found, 4 not allo
   addDemo(program, async flags => exited(await actions.demo(flags, io)))
   addBroker(program, async flags => exited(await actions.broker(flags, io)))
   addMappings(program, async flags => exited(await actions.mappings(flags, io)))
+  addFilter(program, async flags => exited(await actions.filter(flags, io)))
   for (const command of program.commands) {
     command.showHelpAfterError(`Run "millrace ${command.name()} --help" for its flags and examples.`)
   }

@@ -6,7 +6,7 @@ import type {
   ListEventSourceMappingsCommandInput,
   UpdateEventSourceMappingCommandInput
 } from '@aws-sdk/client-lambda'
-import type { MappingHistory, MappingHistoryEntry } from '../../control/shapes.ts'
+import type { FilterExplanation, MappingHistory, MappingHistoryEntry } from '../../control/shapes.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { options } from '../config/options.ts'
 import type { Io } from '../io.ts'
@@ -113,6 +113,17 @@ export class MappingsApi implements Disposable {
       yield* page.History
       marker = page.NextMarker
     } while (marker !== undefined)
+  }
+
+  /** Why the mapping's filters refuse records, as far as it is counted. */
+  async filterExplanation(uuid: string): Promise<FilterExplanation> {
+    const path = `/millrace/v1/event-source-mappings/${encodeURIComponent(uuid)}/filter-explain`
+    return (await this.#told(this.#read(path, {}))) as FilterExplanation
+  }
+
+  async tags(arn: string): Promise<Readonly<Record<string, string>>> {
+    const command = new this.#sdk.ListTagsCommand({ Resource: arn })
+    return (await this.#told(this.#client.send(command, this.#abortable))).Tags ?? {}
   }
 
   [Symbol.dispose](): void {

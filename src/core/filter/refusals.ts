@@ -43,7 +43,7 @@ export class RefusalTally {
 
   /** By pattern, most first. */
   total(): SampledRefusals {
-    const by = [...this.#by.values()].map(each => ({ ...each }))
-    return { records: this.#records, by: by.sort((a, b) => a.pattern - b.pattern || b.records - a.records) }
+    const by = [...this.#by.values()].sort((a, b) => a.pattern - b.pattern || b.records - a.records)
+    return { records: this.#records, by }
   }
 }

@@ -48,6 +48,7 @@ export const extensionTags: readonly ExtensionTag[] = [
     wanted: 'pass or drop',
     check: value => value === 'pass' || value === 'drop'
   },
+  { name: 'millrace:filter-explain', wanted: 'on or off', check: value => value === 'on' || value === 'off' },
   {
     name: 'millrace:partition-batches',
     wanted: 'single or mixed',

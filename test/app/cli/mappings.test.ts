@@ -13,6 +13,7 @@ async function run(line: string) {
     serve: refused,
     demo: refused,
     broker: refused,
+    filter: refused,
     async mappings(flags) {
       asked.push(flags)
       return 0

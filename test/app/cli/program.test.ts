@@ -18,7 +18,8 @@ async function run(args: readonly string[], answer: () => Promise<number> = asyn
     serve: note('serve'),
     demo: note('demo'),
     broker: note('broker'),
-    mappings: note('mappings')
+    mappings: note('mappings'),
+    filter: note('filter')
   }
   return { code: await runCli(args, io, actions), out: io.out, err: io.err, calls }
 }
@@ -32,7 +33,7 @@ test('--help lists the commands on stdout', async () => {
   const { code, out, err } = await run(['--help'])
   assert.equal(code, 0)
   assert.equal(err, '')
-  for (const command of ['serve', 'demo', 'broker', 'mappings']) assert.match(out, new RegExp(`^ {2}${command} `, 'm'))
+  for (const command of ['serve', 'demo', 'broker', 'mappings', 'filter']) assert.match(out, new RegExp(`^ {2}${command} `, 'm'))
 })
 
 test('no command at all is a usage error that shows the help on stderr', async () => {
@@ -169,7 +170,8 @@ const unused: Actions = {
   serve: async () => 0,
   demo: async () => 0,
   broker: async () => 0,
-  mappings: async () => 0
+  mappings: async () => 0,
+  filter: async () => 0
 }
 
 /** The program itself, its commands, and those below them. */

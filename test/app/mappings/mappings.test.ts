@@ -229,10 +229,8 @@ test('watch of all follows those that come and go until it is interrupted', asyn
 test('watch redraws its table in place on a terminal', async t => {
   const { world, create } = await setup(t)
   const uuid = await create()
-  const io = new RecordingIo({ env: keyed(world, 'writer') })
-  const { stdout, stderr, env, cwd, stop } = io
-  const terminal = { stdout, stderr, env, cwd, stop, columns: 100, colour: false }
-  const done = runCli(['mappings', 'watch'], terminal)
+  const io = new RecordingIo({ env: keyed(world, 'writer'), columns: 100 })
+  const done = runCli(['mappings', 'watch'], io)
   await io.outMatches(/^UUID .*LAST RESULT\n.* Creating +No records processed\n$/)
   const before = io.out.length
   await change(world, uuid, { lastProcessingResult: 'OK' })
