@@ -124,7 +124,7 @@ test('filters are taken as they were written, and refused in AWS’s words with 
     () => parse({ FilterCriteria: { Filters: [{ Pattern: '{"value":{"price":5}}' }] } }),
     (error: Error) => {
       assert.equal(error.message, 'Invalid filter pattern definition.')
-      assert.match(String((error.cause as Error).message), /Filters\[0\]\.Pattern.*value\.price/)
+      assert.match((error.cause as Error).message, /Filters\[0\]\.Pattern.*value\.price/)
       return true
     }
   )
