@@ -19,7 +19,7 @@ function order(index: number): string {
     price: { amount: 1999 + index, currency: 'EUR' }
   })
   return JSON.stringify({
-    id: `order-${String(index).padStart(9, '0')}`,
+    id: `order-2026-${String(index).padStart(9, '0')}`,
     created: '2026-11-21T14:51:14.000Z',
     customer: {
       id: 100_000 + index,
@@ -33,7 +33,7 @@ function order(index: number): string {
     shipping: { carrier: 'dhl', service: 'express', tracking: `JD0146${index}`, weight: 1.25, pieces: 1 },
     status: index % 10 === 0 ? 'cancelled' : 'accepted',
     total: index % 10 === 0 ? 5000.5 : 120.25,
-    note: 'Please ring twice, the bell is on the left side of the door.'
+    note: 'Please ring twice, the bell is on the left side of the door. Leave nothing with the neighbours, and call before you come.'
   })
 }
 
