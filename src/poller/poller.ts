@@ -1,9 +1,7 @@
 import { BatchAssembler } from '../core/batch/assembler.ts'
 import type { Lane } from '../core/batch/lane.ts'
 import { EventEncoder, type EventSourceFields, maxEventBytes } from '../core/event/encoder.ts'
-import { parseFilterCriteria } from '../core/filter/criteria.ts'
-import { RecordFilter } from '../core/filter/record-filter.ts'
-import { defaultParallelizationFactor, type MappingSpec, windowMs } from '../core/mapping/mapping.ts'
+import { defaultParallelizationFactor, windowMs } from '../core/mapping/mapping.ts'
 import type { Block, TopicPartition } from '../core/record.ts'
 import { defaultBackoff, type Backoff } from '../core/retry/backoff.ts'
 import { type RetryPolicy, retryPolicy } from '../core/retry/policy.ts'
@@ -14,6 +12,7 @@ import type { Invoker } from '../ports/invoker.ts'
 import type { Log } from '../ports/log.ts'
 import type { PollerAssignment, PollerReport } from '../ports/poller-host.ts'
 import { BatchEvents } from './batch-events.ts'
+import { BlockFilter } from './block-filter.ts'
 import {
   type AssignedMessage,
   type FetchedMessage,
@@ -30,7 +29,6 @@ import { FailureRoute, type FailureRouteParts } from './failure-route.ts'
 import { type OwnedPartition, OwnedPartitions } from './owned-partitions.ts'
 import { Places } from './places.ts'
 import { ProcessingResult } from './processing-result.ts'
-import { RefusalSampler } from './refusal-sampler.ts'
 
 export interface PollerParts {
   readonly consumer: Consumer
@@ -70,10 +68,7 @@ export class Poller implements ConsumerListener {
   readonly #counters: Counters
   readonly #events: BatchEvents
   readonly #failures: FailureRoute
-  readonly #filter: RecordFilter | undefined
-  /** Only where the mapping wants to know. */
-  readonly #refusals: RefusalSampler | undefined
-  #toldMismatch = false
+  readonly #filter: BlockFilter | undefined
   readonly #world: DeliveryWorld
   readonly #places: Places
   /** How long a rebalance waits for calls in flight. */
@@ -121,9 +116,7 @@ export class Poller implements ConsumerListener {
       log: this.#log,
       counters: this.#counters
     })
-    this.#filter = filterOf(spec)
-    if (this.#filter !== undefined && spec.tags['millrace:filter-explain'] === 'on')
-      this.#refusals = new RefusalSampler(this.#filter, this.#counters)
+    this.#filter = BlockFilter.of(spec, this.#counters, this.#log)
     this.#world = this.#deliveryWorld(policy, new EventEncoder(source))
   }
 
@@ -211,7 +204,7 @@ export class Poller implements ConsumerListener {
     // Before the filter takes records out: their columns may go with them.
     const fetched = recordsFetched.hasSubscribers ? { ...this.#partitionMessage(block), ...spanOf(block) } : undefined
     const polled = block.count
-    this.#filterOut(block)
+    this.#filter?.apply(block)
     if (fetched !== undefined) {
       const records = block.count
       recordsFetched.publish({ ...fetched, records, filteredOut: polled - records } satisfies FetchedMessage)
@@ -221,32 +214,6 @@ export class Poller implements ConsumerListener {
     this.#partitions.grew(owned)
     this.#assembler.offer(owned.lane)
     this.#schedulePump()
-  }
-
-  /** What no filter takes is as if it had not been fetched: the next commit goes past it. */
-  #filterOut(block: Block): void {
-    const filter = this.#filter
-    if (filter === undefined) return
-    const polled = block.count
-    this.#counters.add('FilteredOutEventCount', polled - block.retain(this.#isKept(filter, block)))
-    if (filter.mismatches > 0 && !this.#toldMismatch) {
-      this.#toldMismatch = true
-      const { partition, offsets } = block
-      this.#log.warn(
-        { partition, offset: offsets[0] },
-        'values have another format than the filters ask for: they are judged by the rest of the patterns, or dropped where the tag millrace:filter-mismatch says so; told once'
-      )
-    }
-  }
-
-  #isKept(filter: RecordFilter, block: Block): (record: number) => boolean {
-    const refusals = this.#refusals
-    if (refusals === undefined) return record => filter.accepts(block, record)
-    return record => {
-      const isAccepted = filter.accepts(block, record)
-      if (!isAccepted) refusals.refused(block, record)
-      return isAccepted
-    }
   }
 
   skipped(partition: TopicPartition, nextOffset: number): void {
@@ -441,14 +408,6 @@ function eventSource({ spec, bootstrapServers }: PollerAssignment): EventSourceF
   return source.kind === 'msk'
     ? { kind: source.kind, bootstrapServers, arn: source.arn }
     : { kind: source.kind, bootstrapServers }
-}
-
-/** They were checked when they were written, by the limits of then. */
-function filterOf({ filters, tags }: MappingSpec): RecordFilter | undefined {
-  if (filters === undefined) return undefined
-  const criteria = { Filters: filters.map(Pattern => ({ Pattern })) }
-  const patterns = parseFilterCriteria(criteria, { strictAws: false, maxFilters: filters.length })
-  return new RecordFilter(patterns, { mismatch: tags['millrace:filter-mismatch'] === 'drop' ? 'drop' : 'pass' })
 }
 
 function destinationOf(
