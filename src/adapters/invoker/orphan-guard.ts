@@ -73,7 +73,8 @@ const script = `
 trap '' INT TERM HUP
 strays() {
   for again in 1 2 3 4 5; do
-    found=$(grep -lszxF -- "$1" /proc/[0-9]*/environ) || return 0
+    found=$(grep -lszxF -- "$1" /proc/[0-9]*/environ)
+    case $found in '') return ;; esac
     for file in $found; do
       pid=\${file#/proc/}
       kill -s KILL "\${pid%/environ}"

@@ -108,6 +108,8 @@ export class RuntimeProcess {
   #initError: Buffer | undefined
   #overdue: 'init' | 'call' | undefined
   #stopTimer: () => void = () => {}
+  /** Not `#stopTimer`: to ask for work does not save a process that is to end. */
+  #stopEnding: (() => void) | undefined
 
   constructor(program: RuntimeProgram, owner: RuntimeOwner, clock: Clock) {
     this.#program = program
@@ -196,9 +198,7 @@ export class RuntimeProcess {
   /** For one that runs no call: it may tidy up, for a moment. */
   end(): void {
     this.kill('SIGTERM')
-    if (this.state === 'ended') return
-    this.#stopTimer()
-    this.#stopTimer = this.#clock.after(terminationMs, () => this.kill('SIGKILL'))
+    if (this.state !== 'ended') this.#stopEnding ??= this.#clock.after(terminationMs, () => this.kill('SIGKILL'))
   }
 
   /** Ends it with all it started. */
@@ -339,6 +339,7 @@ export class RuntimeProcess {
     this.state = 'ended'
     this.#held = undefined
     this.#stopTimer()
+    this.#stopEnding?.()
     this.#child?.stdio[3]?.destroy()
     if (this.#server.listening) this.#server.close()
     this.#server.closeAllConnections()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -11,7 +11,7 @@ import { test } from 'node:test'
 import { FunctionHost } from '../../../src/adapters/invoker/function-host.ts'
 import { eventually } from '../../support/poll.ts'
 import { textOf } from '../../contracts/invoker.ts'
-import { fixtures, hosting, LogBook, type SomeFunction } from './hosted.ts'
+import { fixtures, hosting, isRunning, LogBook, type SomeFunction } from './hosted.ts'
 
 /** Functions that answer when their file is there: the test decides when a call ends. */
 async function gated(more: Partial<SomeFunction> = {}) {
@@ -31,16 +31,6 @@ async function gated(more: Partial<SomeFunction> = {}) {
       await world[Symbol.asyncDispose]()
       rmSync(directory, { recursive: true })
     }
-  }
-}
-
-/** A zombie has ended: only its name is left. */
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return process.platform !== 'linux' || !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
-  } catch {
-    return false
   }
 }
 

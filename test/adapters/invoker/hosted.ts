@@ -1,6 +1,12 @@
-import { EventEmitter } from 'node:events'
+import { EventEmitter, once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { FunctionHost, type LocalFunction } from '../../../src/adapters/invoker/function-host.ts'
+import {
+  FunctionHost,
+  type FunctionEvent,
+  type FunctionHostOptions,
+  type LocalFunction
+} from '../../../src/adapters/invoker/function-host.ts'
 import { openHttpInvoker } from '../../../src/adapters/invoker/http.ts'
 import type { InvokeReply } from '../../../src/core/retry/reply.ts'
 import type { HttpTarget } from '../../../src/ports/functions.ts'
@@ -14,6 +20,16 @@ export interface LogLine {
   readonly level: string
   readonly message: string
   readonly fields: LogFields
+}
+
+/** A zombie has ended: only its name is left. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return process.platform !== 'linux' || !/\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return false
+  }
 }
 
 /** Keeps lines, and waits for one. */
@@ -53,14 +69,39 @@ export class LogBook extends EventEmitter<{ line: [LogLine] }> implements Log {
 
 export type SomeFunction = Partial<LocalFunction> & Pick<LocalFunction, 'name'>
 
+/** What happened, and what is to happen. */
+export class EventBook extends EventEmitter<{ event: [FunctionEvent] }> {
+  readonly events: FunctionEvent[] = []
+  readonly take = (event: FunctionEvent): void => {
+    this.events.push(event)
+    this.emit('event', event)
+  }
+
+  of<K extends FunctionEvent['kind']>(kind: K): Extract<FunctionEvent, { kind: K }>[] {
+    return this.events.filter((event): event is Extract<FunctionEvent, { kind: K }> => event.kind === kind)
+  }
+
+  /** The `nth` event of the kind, be it there already or to come. */
+  async nth<K extends FunctionEvent['kind']>(kind: K, nth = 1): Promise<Extract<FunctionEvent, { kind: K }>> {
+    for (;;) {
+      const found = this.of(kind)[nth - 1]
+      if (found !== undefined) return found
+      await once(this, 'event')
+    }
+  }
+}
+
 /** A running host with functions of the fixtures' folder. */
-export async function hosting(functions: readonly SomeFunction[]) {
+export async function hosting(functions: readonly SomeFunction[], options: Partial<FunctionHostOptions> = {}) {
   const log = new LogBook()
+  const events = new EventBook()
   const host = new FunctionHost({
     functions: functions.map(fn => ({ baseDir: fixtures, ...fn })),
     region: 'eu-west-1',
     accountId: '123456789012',
-    log
+    log,
+    onEvent: events.take,
+    ...options
   })
   await host.start()
   const opened: Invoker[] = []
@@ -73,6 +114,7 @@ export async function hosting(functions: readonly SomeFunction[]) {
   return {
     host,
     log,
+    events,
     open,
     call(name: string, event: unknown = {}, more: Partial<InvokeRequest> = {}): Promise<InvokeReply> {
       const invoker = invokers.get(name) ?? open(name)

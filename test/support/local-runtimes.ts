@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { after, test, type TestContext } from 'node:test'
+
+const program = 'test/fixtures/functions/go'
+
+/** A PATH on which `python3` has awslambdaric: that of the environment named in MILLRACE_TEST_AWSLAMBDARIC, else ours. */
+export const pythonPath = [process.env['MILLRACE_TEST_AWSLAMBDARIC'], process.env['PATH']]
+  .filter(Boolean)
+  .join(delimiter)
+
+/** Why no Python handler can be run here; undefined when one can. */
+export function withoutPython(): string | undefined {
+  const tried = spawnSync('python3', ['-c', 'import awslambdaric'], { env: { PATH: pythonPath } })
+  return tried.status === 0 ? undefined : "no python3 with awslambdaric here: 'pip install awslambdaric' would bring it"
+}
+
+/** Why no Go program can be built here; undefined when one can. */
+export function withoutGo(): string | undefined {
+  const tried = spawnSync(go, ['version'], { encoding: 'utf8' })
+  return tried.status === 0 ? undefined : 'no Go here: https://go.dev/dl/ has it'
+}
+
+const go = process.env['MILLRACE_TEST_GO'] ?? 'go'
+let built: string | undefined
+
+/** The fixture in Go, built once for this process. */
+export function goProgram(): string {
+  if (built !== undefined) return built
+  const directory = mkdtempSync(join(tmpdir(), 'millrace-go-'))
+  after(() => rmSync(directory, { recursive: true }))
+  const file = join(directory, 'bootstrap')
+  const { status, stderr } = spawnSync(go, ['build', '-o', file, '.'], { cwd: program, encoding: 'utf8' })
+  assert.equal(status, 0, stderr)
+  return (built = file)
+}
+
+/** Registers a test that needs what `missing` may name. Then it is skipped by name, and under `CI=true` it fails. */
+export function testUnless(missing: string | undefined, name: string, body: (t: TestContext) => Promise<void>): void {
+  if (missing === undefined) test(name, body)
+  else if (process.env['CI'] === 'true') test(name, () => assert.fail(missing))
+  else test(name, { skip: missing }, () => undefined)
+}
