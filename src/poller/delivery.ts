@@ -77,7 +77,7 @@ export class Delivery {
   #notBefore = 0
   /** How often the destination has refused the present item. */
   #refusals = 0
-  readonly #cuts: { readonly lane: Lane; readonly offset: number }[] = []
+  #cuts: readonly { readonly lane: Lane; readonly offset: number }[] = []
   /** Something happened to the batch that the next owner of its lanes has to know. */
   #bound: boolean
   /** Whoever closed the batch took a place for its first call. */
@@ -108,7 +108,8 @@ export class Delivery {
 
   /** The lane's log ends at `offset` now: what was there is not sent again. A call under way goes on. */
   cut(lane: Lane, offset: number): void {
-    this.#cuts.push({ lane, offset })
+    this.#cuts = [...this.#cuts, { lane, offset }]
+    this.#wake?.()
   }
 
   /** A lane of the batch is leaving: a batch that waits lets it go at once. */
@@ -134,13 +135,13 @@ export class Delivery {
   /** Lets go what has left or is lost, and takes out what is too old; the item to be done then. */
   #next(): WorkItem | undefined {
     this.#prune()
-    for (const { lane, offset } of this.#cuts.splice(0)) this.#letGo(this.#work.cut(lane, offset))
     const { clock, policy } = this.#world
     const before = this.#work.current
     if (before !== undefined && before.giveUp === undefined && isExhausted(policy, before.attempt)) {
       before.giveUp = this.#reason('retries')
     }
-    this.#work.expire(clock.now(), policy.maxAgeMs, () => this.#reason('age'))
+    const young = this.#work.expire(clock.now(), policy.maxAgeMs, () => this.#reason('age'))
+    this.#giveBack(young)
     return this.#work.current
   }
 
@@ -162,12 +163,14 @@ export class Delivery {
     this.#requestId = this.#world.newRequestId()
     const { mapping, qualifier, invoker, policy, itemFailures, clock } = this.#world
     this.#world.calling(this, records)
-    const reply = await invoker.invoke(event.bytes, {
-      requestId: this.#requestId,
-      mapping,
-      signal: this.#abort.signal,
-      ...(qualifier === undefined ? {} : { qualifier })
-    })
+    const reply = await this.#whileOut(
+      invoker.invoke(event.bytes, {
+        requestId: this.#requestId,
+        mapping,
+        signal: this.#abort.signal,
+        ...(qualifier === undefined ? {} : { qualifier })
+      })
+    )
     this.#world.buffers.giveBack(event.whole)
     const outcome = policy.reportsItemFailures
       ? classify(reply, payload => readItemFailures(payload, sentRecords(item.shares), itemFailures))
@@ -200,7 +203,7 @@ export class Delivery {
     this.#bindLanes()
     this.#releasePlace()
     const given = { shares: item.shares, reason, attempt: item.attempt }
-    const waitMs = await this.#world.giveUp(this, given, this.#refusals, this.#abort.signal)
+    const waitMs = await this.#whileOut(this.#world.giveUp(this, given, this.#refusals, this.#abort.signal))
     if (waitMs === undefined) {
       this.#refusals = 0
       this.#notBefore = 0
@@ -238,7 +241,13 @@ export class Delivery {
 
   /** The present item keeps its first `records`; the others go back to their lanes, unless they are bound to this batch. */
   #putBack(records: number): void {
-    for (const share of this.#work.fit(records)) this.#world.putBack(share, this.batch.openedAt)
+    this.#giveBack(this.#work.fit(records))
+  }
+
+  /** To their lanes, to go with another batch. */
+  #giveBack(shares: readonly LaneShare[]): void {
+    if (shares.length === 0) return
+    for (const share of shares) this.#world.putBack(share, this.batch.openedAt)
     this.#bindLanes()
     this.#freeLanes()
   }
@@ -253,11 +262,32 @@ export class Delivery {
     this.#freeLanes()
   }
 
-  /** Drops what belongs to lanes that leave; all of it when we stop. */
+  /** Drops what belongs to lanes that leave, all of it when we stop, and what was cut off its log. */
   #prune(): void {
     const stopping = this.#abort.signal.aborted
     const gone = this.#work.without(lane => stopping || lane.leaving)
+    gone.push(...this.#takeCuts())
     if (gone.length > 0) this.#letGo(gone)
+  }
+
+  /** Lanes that have something behind the present item only need not wait for it to leave, or to go on below a cut. */
+  async #whileOut<T>(out: Promise<T>): Promise<T> {
+    this.#wake = () => {
+      const lanesOut = new Set(this.shares.map(({ lane }) => lane))
+      const gone = this.#work.without(lane => lane.leaving && !lanesOut.has(lane))
+      this.#letGo([...gone, ...this.#takeCuts(lane => !lanesOut.has(lane))])
+    }
+    try {
+      return await out
+    } finally {
+      this.#wake = undefined
+    }
+  }
+
+  #takeCuts(of: (lane: Lane) => boolean = () => true): LaneShare[] {
+    const [now, later] = [this.#cuts.filter(({ lane }) => of(lane)), this.#cuts.filter(({ lane }) => !of(lane))]
+    this.#cuts = later
+    return now.flatMap(({ lane, offset }) => this.#work.cut(lane, offset))
   }
 
   #letGo(shares: readonly LaneShare[]): void {
@@ -267,6 +297,8 @@ export class Delivery {
 
   #bindLanes(): void {
     if (!this.#bound) return
+    // What was cut off while a call was under way is not to be told as owed.
+    for (const share of this.#takeCuts()) this.#world.forget(share)
     for (const [lane, until] of this.#held) this.#world.bind(lane, this.#work.pieces(lane), until)
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { InvokeReply } from '../../src/core/retry/reply.ts'
+import { blockOf } from '../support/blocks.ts'
 import { boom, type Call, ok } from '../support/fake-invoker.ts'
 import { partitionOwners } from '../support/partition-owners.ts'
 
@@ -193,6 +194,83 @@ describe('records grow too old (reference 7.1)', () => {
     assert.equal(calls.length, before)
     await owner.leave()
     assert.equal(committed()!.offset, 1)
+  })
+})
+
+describe('what was too old, between younger records', () => {
+  test('is not told of once more by the next owner, although the younger ones still wait', async () => {
+    const { own, clock, destination, offsets, committed } = partitionOwners({ maximumRecordAgeSeconds: 60 })
+    const timestamps = (offset: number) => ({ timestamp: clock.now() - (offset === 1 ? 60_001 : 0) })
+    const one = own(() => ({ kind: 'throttled', message: 'busy' }))
+    await one.fetch(3, timestamps)
+    await one.leave()
+    assert.equal(committed()!.offset, 0)
+    const two = own(() => ok)
+    await two.fetch(3, timestamps)
+    await two.leave()
+    assert.equal(destination.bodies.length, 1)
+    assert.deepEqual(offsets(), [
+      [0, 2],
+      [0, 2]
+    ])
+    assert.equal(committed()!.offset, 3)
+  })
+
+  test('holds no other partition while the destination does not take it', async () => {
+    const { own, clock, destination, offsets } = partitionOwners({ maximumRecordAgeSeconds: 60, windowSeconds: 1 })
+    destination.down = true
+    const { consumer, fetch, leave } = own(() => ok)
+    await fetch(2, () => ({ timestamp: clock.now() - 60_001 }))
+    consumer.assign('orders', [1])
+    consumer.listener.fetched(blockOf([{ offset: 7, timestamp: clock.now() }], { partition: 1 }))
+    await clock.advance(1_000)
+    assert.ok(destination.refusals > 0)
+    assert.deepEqual(offsets(), [[7]])
+    await leave()
+  })
+})
+
+describe('the log is cut while a batch is tried again', () => {
+  const start = { topic: 'orders', partition: 0 }
+
+  test('what was above is not told to the next owner, who takes batches as large as any', async () => {
+    const { own, clock, offsets, committed } = partitionOwners({ batchSize: 2 })
+    const one = own(({ event }) => {
+      if (event.records['orders-0']![0]!.offset < 6) return ok
+      // Before the answer to the second try.
+      if (offsets().length === 5) one.consumer.listener.jumped(start, 8, 0)
+      return boom
+    })
+    await one.fetch(8)
+    await clock.advance(2_000)
+    assert.deepEqual(offsets().slice(3), [
+      [6, 7],
+      [6, 7]
+    ])
+    await one.leave()
+    const two = own(() => ok)
+    await two.fetch(8)
+    await clock.advance(2_000)
+    await two.leave()
+    assert.deepEqual(offsets().slice(5), [
+      [0, 1],
+      [2, 3],
+      [4, 5],
+      [6, 7]
+    ])
+    assert.equal(committed()!.offset, 8)
+  })
+
+  test('what comes instead does not wait for the pause before the next try', async () => {
+    const { own, offsets } = partitionOwners({})
+    const owner = own(() =>
+      offsets().length === 1 ? { kind: 'throttled', message: 'busy', retryAfterMs: 10_000 } : ok
+    )
+    await owner.fetch(2)
+    owner.consumer.listener.jumped(start, 2, 0)
+    await owner.fetch(1)
+    assert.deepEqual(offsets(), [[0, 1], [0]])
+    await owner.leave()
   })
 })
 

@@ -482,3 +482,29 @@ test('trouble of the source is shown until it is over', async () => {
   consumer.assign('orders', [0])
   assert.deepEqual(results(), [problem.text, 'OK'])
 })
+
+test('a partition that waits behind the half that is being called need not wait for it to leave, nor to go on below a cut', async () => {
+  const { consumer, invoker, fetch, answer, clock, live, poller } = setup({
+    bisectBatchOnFunctionError: true,
+    windowSeconds: 1
+  })
+  consumer.assign('orders', [0, 1, 2])
+  await fetch(0, 0, 4)
+  await fetch(1, 0, 2)
+  await fetch(2, 0, 2)
+  await clock.advance(1_000)
+  await answer(0, boom)
+  assert.deepEqual(invoker.sent[1], { 'orders-0': [0, 1, 2, 3] })
+  await consumer.listener.revoked([{ topic: 'orders', partition: 1 }])
+  consumer.listener.jumped({ topic: 'orders', partition: 2 }, 2, 0)
+  await fetch(2, 0, 1)
+  await clock.advance(1_000)
+  assert.deepEqual(invoker.sent[2], { 'orders-2': [0] })
+  assert.match(consumer.commits.flat().find(({ partition }) => partition === 1)!.metadata!, /^millrace1:/)
+  await answer(1)
+  await answer(2)
+  await poller.stop(0)
+  assert.equal(invoker.calls.length, 3)
+  assert.deepEqual(consumer.committed, { 0: 4, 1: 0, 2: 1 })
+  assert.equal(live.blocks, 0)
+})

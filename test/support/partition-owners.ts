@@ -97,6 +97,7 @@ export function partitionOwners(overrides: Partial<MappingSpec>, withDestination
     ])
     return {
       startOffset,
+      consumer,
       /** Records from where this owner begins up to `end`; `fields` says what they hold. */
       async fetch(end: number, fields?: (offset: number) => Partial<RecordFields>) {
         live.blocks++

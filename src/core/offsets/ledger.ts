@@ -15,7 +15,7 @@ export class OffsetLedger {
   #next: number
   /** What is tried together, ascending; what is finished of it shows in `#open`. */
   #pieces: readonly Piece[]
-  /** The batch of the pieces ends here: what is done above was never delivered. */
+  /** Where what was ever delivered or given up out of order ends: holes above are nobody's doing. */
   #until: number
   /** Finished by an earlier owner: counts where nothing has been fetched yet. */
   #doneBefore: readonly OffsetRange[]
@@ -58,7 +58,8 @@ export class OffsetLedger {
   /** These are tried together from now on, and nothing else is; ascending, disjoint. `until`: where their batch ends. */
   bind(pieces: readonly Piece[], until: number): void {
     this.#pieces = pieces
-    this.#until = Math.max(until, this.doneBefore)
+    // An earlier batch may have finished some above this one.
+    this.#until = Math.max(this.#until, until)
   }
 
   /** What the next owner has to know beside `committable`. */
@@ -67,7 +68,7 @@ export class OffsetLedger {
     const pieces = this.#pieces.flatMap(piece =>
       this.#isOwed(piece) ? [piece.first < offset ? { ...piece, first: offset } : piece] : []
     )
-    return { offset, pieces, done: pieces.length === 0 ? [] : this.#doneFrom(offset) }
+    return { offset, pieces, done: this.#doneFrom(offset) }
   }
 
   /** [.., next) holds nothing to deliver: control records, or everything was filtered out. */
@@ -105,6 +106,7 @@ export class OffsetLedger {
       else this.#open.pop()
     }
     this.#next = Math.min(this.#next, offset)
+    this.#until = Math.min(this.#until, offset)
     this.#pieces = this.#pieces.flatMap(piece => below(piece, offset))
     this.#doneBefore = this.#doneBefore.flatMap(range => below(range, offset))
   }

@@ -15,7 +15,7 @@ const doneAs = { nothing: 0, runs: 1, bits: 2 } as const
 
 /** Empty when there is nothing to say beyond the offset. May pass `maxMetadataBytes`: the caller holds work back before. */
 export function encodeProgress({ offset, pieces, done }: Progress): string {
-  if (pieces.length === 0) return ''
+  if (pieces.length === 0 && done.length === 0) return ''
   const out: number[] = []
   putVarint(out, offset)
   putVarint(out, pieces.length)

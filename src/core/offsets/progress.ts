@@ -24,7 +24,7 @@ export interface OffsetRange {
 
 /**
  * What the committed offset alone does not say of a partition: pieces that are being retried, ascending and disjoint,
- * and what is finished within them. Travels in the commit's metadata (`metadata.ts`), from owner to owner.
+ * and what is finished of their batch. Travels in the commit's metadata (`metadata.ts`), from owner to owner.
  */
 export interface Progress {
   /** The committed offset this goes with. */

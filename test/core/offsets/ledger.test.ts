@@ -130,6 +130,23 @@ test('passes on what an earlier owner told, also before it has read that far', (
   assert.equal(ledger.committable, 7, 'what was done before counts')
 })
 
+test('tells what is done above the lowest unfinished offset also when nothing is tried together, and of earlier batches', () => {
+  const ledger = new OffsetLedger(0)
+  ledger.fetched(0, 20)
+  ledger.bind([], 10)
+  ledger.settled(1, 2)
+  ledger.settled(8, 9)
+  ledger.bind([{ first: 0, next: 5, failures: 1 }], 5)
+  assert.deepEqual(ledger.progress().done, [
+    { first: 1, next: 2 },
+    { first: 8, next: 9 }
+  ])
+  ledger.cut(4)
+  ledger.fetched(4, 10)
+  ledger.bind([], 6)
+  assert.deepEqual(ledger.progress().done, [{ first: 1, next: 2 }], 'not what was above a cut')
+})
+
 test('whatever is settled and told, owner after owner, nothing done comes again and nothing owed is forgotten', () => {
   const rounds = fc.array(fc.record({ read: fc.nat(30), settle: fc.array(fc.nat(29), { maxLength: 12 }) }), {
     maxLength: 6
