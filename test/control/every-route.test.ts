@@ -16,6 +16,7 @@ const routes = [
   ['PUT', `${mappings}/${uuid}`],
   ['DELETE', `${mappings}/${uuid}`],
   ['GET', `/millrace/v1/event-source-mappings/${uuid}/history`],
+  ['GET', `/millrace/v1/event-source-mappings/${uuid}/filter-explain`],
   ['GET', tags],
   ['POST', tags],
   ['DELETE', `${tags}?tagKeys=a`],

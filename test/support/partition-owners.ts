@@ -1,4 +1,5 @@
 import { silentLog } from '../../src/adapters/log/silent.ts'
+import { RefusalTally } from '../../src/core/filter/refusals.ts'
 import type { MappingSpec } from '../../src/core/mapping/mapping.ts'
 import type { InvokeReply } from '../../src/core/retry/reply.ts'
 import { EventBuffers } from '../../src/poller/event-buffers.ts'
@@ -37,6 +38,7 @@ export function partitionOwners(overrides: Partial<MappingSpec>, withDestination
   const clock = new FakeClock()
   const destination = new FakeDestination()
   const counts: Record<string, number> = {}
+  const refusals = new RefusalTally()
   const results: string[] = []
   const live = { blocks: 0 }
   let requests = 0
@@ -52,6 +54,7 @@ export function partitionOwners(overrides: Partial<MappingSpec>, withDestination
     })
     const report = (report: PollerReport) => {
       if (report.kind === 'result') results.push(report.text)
+      if (report.kind === 'counts' && report.refusals !== undefined) refusals.add(report.refusals)
       if (report.kind === 'counts')
         for (const [name, count] of Object.entries(report.counts)) counts[name] = (counts[name] ?? 0) + count
     }
@@ -122,5 +125,5 @@ export function partitionOwners(overrides: Partial<MappingSpec>, withDestination
   }
   const offsets = () =>
     calls.map(({ event }) => Object.values(event.records).flatMap(list => list.map(({ offset }) => offset)))
-  return { clock, destination, counts, results, live, calls, own, offsets, committed: () => committed }
+  return { clock, destination, counts, refusals, results, live, calls, own, offsets, committed: () => committed }
 }

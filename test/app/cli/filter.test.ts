@@ -14,6 +14,8 @@ async function run(...args: readonly string[]) {
     demo: refused,
     broker: refused,
     mappings: refused,
+    policy: refused,
+    policy: refused,
     async filter(flags) {
       asked.push(flags)
       return 0
@@ -57,9 +59,8 @@ test('live tells a mapping by its UUID from a topic, which needs a cluster and a
     { kind: 'topic', topic: 'orders', cluster: ['a:1', 'b:2'], sourceAccess: [] },
     7
   ])
-  const msk = await run(
-    ...['test', '--live', uuid, '--event-source-arn', arn, '--pattern', 'p', '--source-access', 'SASL_IAM=x=y']
-  )
+  const access = ['--source-access', 'SASL_IAM=x=y']
+  const msk = await run('test', '--live', uuid, '--event-source-arn', arn, '--pattern', 'p', ...access)
   const { action: secured } = msk.asked[0]!
   assert.deepEqual(secured.kind === 'live' && secured.source, {
     kind: 'topic',
