@@ -2,6 +2,9 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
 import { before, suite, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { grant, revoke } from '../support/kafka/acls.ts'
@@ -16,7 +19,7 @@ import { failuresOf, sentences } from './security-failures.ts'
 const topic = 'orders'
 const denied = 'EVENT_SOURCE_AUTHZ_ERROR'
 
-await kafkaSuite('a real Kafka with every listener', () => {
+await kafkaSuite('a real Kafka with every listener', runTool => {
   const kafka = kafkaForSuite({
     listeners: ['tls', 'mtls', 'sasl', 'sasl_plaintext'],
     serverProperties: {
@@ -53,6 +56,20 @@ await kafkaSuite('a real Kafka with every listener', () => {
           assert.equal((await kafka.committed(groupId, topic)).get(0)?.offset, 2n)
           assert.deepEqual(listener.problems.filter(Boolean), [])
         })
+  })
+
+  test('hashes a password for SCRAM as it is, whatever RFC 5802 says of ligatures and superscripts', async t => {
+    const file = join(await mkdtemp(join(tmpdir(), 'millrace-scram-')), 'user.properties')
+    t.after(() => rm(dirname(file), { recursive: true }))
+    // Escaped, for the tool's own encoding is the machine's.
+    await writeFile(file, String.raw`SCRAM-SHA-512=iterations=4096,password=\uFB01ne\u00B2`)
+    const change = ['--alter', '--entity-type', 'users', '--entity-name', 'dora', '--add-config-file', file]
+    const { code, stderr } = await runTool('kafka.admin.ConfigCommand', ['--bootstrap-server', superUser, ...change])
+    assert.equal(code, 0, stderr)
+    const dora = 'User:dora'
+    await grant(superUser, [mayRead(dora, 'topic', topic), mayRead(dora, 'group', '*')])
+    const held = { login: { username: 'dora', password: '\uFB01ne\u00B2' } }
+    await seen(world.open(t, 'scram512', { held }).listener, 2)
   })
 
   // All at once: most of them wait for something that does not come.

@@ -7,6 +7,7 @@ import type { OfferedVersions } from './apis.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { BrokerUnreachable } from './problems.ts'
 import { Authenticator } from './security/authenticator.ts'
+import { inTime } from './security/in-time.ts'
 import { secretProblem } from './security/secret-problem.ts'
 import { TlsSource } from './security/tls.ts'
 import type { TlsTerms } from './transport.ts'
@@ -74,8 +75,9 @@ export class BrokerConnector {
   }
 
   async #terms(address: string): Promise<TlsTerms | undefined> {
+    if (this.#tls === undefined) return undefined
     try {
-      return await this.#tls?.terms()
+      return await inTime(this.#deps.clock, this.#answerTimeoutMs, this.#tls.terms())
     } catch (error) {
       throw secretProblem(address, error as Error)
     }

@@ -8,6 +8,7 @@ import { AuthenticationRefused, BrokerUnreachable, errorCode, errorName } from '
 import type { Wire } from '../wire.ts'
 import { credentialsFor } from './credentials.ts'
 import type { Credentials } from './credentials.ts'
+import { inTime } from './in-time.ts'
 import { LoginGate } from './login-gate.ts'
 import { SaslRefusal } from './sasl-dialogue.ts'
 import { secretProblem } from './secret-problem.ts'
@@ -51,7 +52,7 @@ export class Authenticator {
   readonly #deps: AuthenticatorDeps
   readonly #gate: LoginGate
 
-  /** @param timeoutMs For each answer. */
+  /** @param timeoutMs For each answer, and for the credentials. */
   constructor(security: ClusterSecurity, timeoutMs: number, deps: AuthenticatorDeps) {
     this.#security = security
     this.#timeoutMs = timeoutMs
@@ -69,7 +70,7 @@ export class Authenticator {
   async #credentials({ host, wire }: OpenBroker): Promise<Credentials> {
     const { secrets, clock } = this.#deps
     try {
-      return await credentialsFor(host, this.#security, secrets, clock)
+      return await inTime(clock, this.#timeoutMs, credentialsFor(host, this.#security, secrets, clock))
     } catch (error) {
       throw secretProblem(wire.address, error as Error)
     }

@@ -87,6 +87,16 @@ suite('authentication by SASL (reference 9.1)', () => {
     })
   })
 
+  test('does not hang at a secret that does not come', async t => {
+    const { connect, secrets } = await setup(t, byPassword, { login }, {})
+    secrets.login = () => new Promise(() => undefined)
+    await assert.rejects(connect(), {
+      kind: 'secret',
+      stage: 'secret',
+      reason: 'the credentials did not come within 1000 ms'
+    })
+  })
+
   test('by a token tells why that was refused', async t => {
     const answers: SaslReply[] = [
       { bytes: '{"status":"invalid_token"}' },
