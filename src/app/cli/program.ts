@@ -5,11 +5,13 @@ import type { FilterFlags } from '../filter/flags.ts'
 import type { Io } from '../io.ts'
 import { ApiRefusal } from '../mappings/api-refusal.ts'
 import type { MappingsFlags } from '../mappings/flags.ts'
+import type { PolicyFlags } from '../policy/flags.ts'
 import { readVersion } from '../version.ts'
 import { addBroker, type BrokerFlags } from './broker.ts'
 import { addDemo, type DemoFlags } from './demo.ts'
 import { addFilter } from './filter.ts'
 import { addMappings } from './mappings.ts'
+import { addPolicy } from './policy.ts'
 import { addServe, type ServeFlags } from './serve.ts'
 
 /** What the commands do, once their flags are read. Each resolves with the exit code. */
@@ -19,6 +21,7 @@ export interface Actions {
   broker(flags: BrokerFlags, io: Io): Promise<number>
   mappings(flags: MappingsFlags, io: Io): Promise<number>
   filter(flags: FilterFlags, io: Io): Promise<number>
+  policy(flags: PolicyFlags, io: Io): Promise<number>
 }
 
 // Imported when run: `millrace --version` need not wait for a Kafka client.
@@ -27,7 +30,8 @@ const builtIn: Actions = {
   demo: async (flags, io) => (await import('../demo.ts')).runDemo(flags, io),
   broker: async (flags, io) => (await import('../broker.ts')).runBroker(flags, io),
   mappings: async (flags, io) => (await import('../mappings.ts')).runMappings(flags, io),
-  filter: async (flags, io) => (await import('../filter.ts')).runFilter(flags, io)
+  filter: async (flags, io) => (await import('../filter.ts')).runFilter(flags, io),
+  policy: async (flags, io) => (await import('../policy.ts')).runPolicy(flags, io)
 }
 
 /** Runs one command line (without `node` and the script) and resolves with its exit code; never rejects. */
@@ -89,6 +93,7 @@ Exit codes: 0 done, 1 failure, 2 usage or configuration, 3 not found, 4 not allo
   addBroker(program, async flags => exited(await actions.broker(flags, io)))
   addMappings(program, async flags => exited(await actions.mappings(flags, io)))
   addFilter(program, async flags => exited(await actions.filter(flags, io)))
+  addPolicy(program, async flags => exited(await actions.policy(flags, io)))
   for (const command of program.commands) {
     command.showHelpAfterError(`Run "millrace ${command.name()} --help" for its flags and examples.`)
   }

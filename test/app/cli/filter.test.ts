@@ -15,7 +15,6 @@ async function run(...args: readonly string[]) {
     broker: refused,
     mappings: refused,
     policy: refused,
-    policy: refused,
     async filter(flags) {
       asked.push(flags)
       return 0

@@ -14,6 +14,7 @@ async function run(line: string) {
     demo: refused,
     broker: refused,
     filter: refused,
+    policy: refused,
     async mappings(flags) {
       asked.push(flags)
       return 0

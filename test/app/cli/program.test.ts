@@ -19,7 +19,8 @@ async function run(args: readonly string[], answer: () => Promise<number> = asyn
     demo: note('demo'),
     broker: note('broker'),
     mappings: note('mappings'),
-    filter: note('filter')
+    filter: note('filter'),
+    policy: note('policy')
   }
   return { code: await runCli(args, io, actions), out: io.out, err: io.err, calls }
 }
@@ -33,7 +34,8 @@ test('--help lists the commands on stdout', async () => {
   const { code, out, err } = await run(['--help'])
   assert.equal(code, 0)
   assert.equal(err, '')
-  for (const command of ['serve', 'demo', 'broker', 'mappings', 'filter']) assert.match(out, new RegExp(`^ {2}${command} `, 'm'))
+  for (const command of ['serve', 'demo', 'broker', 'mappings', 'filter', 'policy'])
+    assert.match(out, new RegExp(`^ {2}${command} `, 'm'))
 })
 
 test('no command at all is a usage error that shows the help on stderr', async () => {
@@ -171,7 +173,8 @@ const unused: Actions = {
   demo: async () => 0,
   broker: async () => 0,
   mappings: async () => 0,
-  filter: async () => 0
+  filter: async () => 0,
+  policy: async () => 0
 }
 
 /** The program itself, its commands, and those below them. */
