@@ -8,16 +8,19 @@ const barWidth = 30
 export class Progress implements Disposable {
   readonly #io: Pick<Io, 'stderr' | 'columns'>
   readonly #total: number
-  #nextMs = performance.now() + quietMs
+  readonly #now: () => number
+  #nextMs: number
   #isDrawn = false
 
-  constructor(io: Pick<Io, 'stderr' | 'columns'>, total: number) {
+  constructor(io: Pick<Io, 'stderr' | 'columns'>, total: number, now = () => performance.now()) {
+    this.#now = now
+    this.#nextMs = now() + quietMs
     this.#io = io
     this.#total = total
   }
 
   at(done: number): void {
-    const now = performance.now()
+    const now = this.#now()
     if (this.#io.columns === undefined || now < this.#nextMs) return
     this.#nextMs = now + frameMs
     const filled = Math.round((barWidth * Math.min(done, this.#total)) / Math.max(1, this.#total))
