@@ -140,8 +140,8 @@ export class Delivery {
     if (before !== undefined && before.giveUp === undefined && isExhausted(policy, before.attempt)) {
       before.giveUp = this.#reason('retries')
     }
-    const young = this.#work.expire(clock.now(), policy.maxAgeMs, () => this.#reason('age'))
-    this.#giveBack(young)
+    const isFresh = this.#requestId === ''
+    this.#giveBack(this.#work.expire(clock.now(), policy.maxAgeMs, isFresh, () => this.#reason('age')))
     return this.#work.current
   }
 

@@ -83,19 +83,19 @@ export class Work {
 
   /**
    * Makes of the present item's records that are older than `maxAgeMs` an item of their own, to be done first. Answers the
-   * younger ones of an item that was not called yet: they need not wait for a destination.
+   * younger ones of an item that was not called yet (`isFresh`): they need not wait for a destination.
    */
-  expire(nowMs: number, maxAgeMs: number, giveUp: () => GiveUp): LaneShare[] {
+  expire(nowMs: number, maxAgeMs: number, isFresh: boolean, giveUp: () => GiveUp): LaneShare[] {
     const item = this.current
     if (item === undefined || item.giveUp !== undefined || maxAgeMs < 0) return []
     if (msToExpiry(item, nowMs, maxAgeMs) > 0) return []
     const [old, young] = pickRecords(item.shares, ({ block }, record) =>
       isExpired(block.timestamps[record]!, nowMs, maxAgeMs)
     )
-    const isFresh = !item.bound && item.attempt.misses === 0
-    item.shares = isFresh ? [] : young
+    const mayLeave = isFresh && !item.bound
+    item.shares = mayLeave ? [] : young
     this.#items.push({ shares: old, attempt: item.attempt, bound: true, giveUp: giveUp() })
-    return isFresh ? young : []
+    return mayLeave ? young : []
   }
 
   /** The first `records` of the present item fit into one event: a fresh one is cut there and the rest answered, a bound one becomes two. */

@@ -148,9 +148,9 @@ describe('records that are too old (reference 7.1)', () => {
     ])
 
   test('are taken out before a call; the younger ones of a batch that was called go on', () => {
-    const work = new Work([{ ...aged(100_000, 10_000, 100_000, -1), bound: true }])
+    const work = new Work([aged(100_000, 10_000, 100_000, -1)])
     assert.deepEqual(
-      work.expire(100_000, maxAgeMs, () => giveUp('age')),
+      work.expire(100_000, maxAgeMs, false, () => giveUp('age')),
       []
     )
     assert.deepEqual(names(work.current!.shares), ['0/1'])
@@ -161,18 +161,18 @@ describe('records that are too old (reference 7.1)', () => {
 
   test('are taken out before a first call; the younger ones need not wait until somebody has been told', () => {
     const work = new Work([aged(100_000, 10_000, 100_000)])
-    assert.deepEqual(names(work.expire(100_000, maxAgeMs, () => giveUp('age'))), ['0/0', '0/2'])
+    assert.deepEqual(names(work.expire(100_000, maxAgeMs, true, () => giveUp('age'))), ['0/0', '0/2'])
     assert.deepEqual(names(work.dropCurrent()), ['0/1'])
     assert.equal(work.current, undefined)
   })
 
   test('are so from the millisecond after the limit on, and a wait ends then', () => {
-    const item = { ...aged(40_000, 50_000), bound: true }
+    const item = aged(40_000, 50_000)
     assert.equal(msToExpiry(item, 100_000, maxAgeMs), 1)
     const work = new Work([item])
-    work.expire(100_000, maxAgeMs, () => giveUp('age'))
+    work.expire(100_000, maxAgeMs, true, () => giveUp('age'))
     assert.equal(sharesRecords(work.current!.shares), 2)
-    work.expire(100_001, maxAgeMs, () => giveUp('age'))
+    work.expire(100_001, maxAgeMs, true, () => giveUp('age'))
     assert.deepEqual(names(work.current!.shares), ['0/0'])
   })
 
