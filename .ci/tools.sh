@@ -1,12 +1,14 @@
 # shellcheck shell=bash
 # Sourced by run: brings the programs that the checks use and the machine lacks, by the machine's ordinary clients.
 # What cannot be installed is told here and fails the checks that need it. Leaves `aws` on the PATH and names a Python with
-# boto3 in MILLRACE_TEST_PYTHON, moto's server in MILLRACE_TEST_MOTO and a Python with SAM's translator and cfn-lint in
-# MILLRACE_TEST_SAM_PYTHON; all are kept for the next run.
+# boto3 in MILLRACE_TEST_PYTHON, moto's server in MILLRACE_TEST_MOTO, the programs of a Python with AWS's runtime for Python
+# and Powertools in MILLRACE_TEST_AWSLAMBDARIC, and a Python with SAM's translator and cfn-lint in MILLRACE_TEST_SAM_PYTHON;
+# all are kept for the next run.
 
 tools_cache="${MILLRACE_CI_CACHE:-$HOME/.cache/millrace}"
 moto_version=5.2.1
 awslambdaric_version=4.2.2
+powertools_version=3.37.0
 
 bring_tools() {
   local packages=()
@@ -36,8 +38,10 @@ bring_tools() {
       bring_python sam aws-sam-translator cfn-lint || echo "pip could not install SAM's translator and cfn-lint"
   fi
   export MILLRACE_TEST_AWSLAMBDARIC="$tools_cache/awslambdaric/bin"
-  "$MILLRACE_TEST_AWSLAMBDARIC/pip" show awslambdaric 2>/dev/null | grep -qx "Version: $awslambdaric_version" ||
-    bring_python awslambdaric "awslambdaric==$awslambdaric_version" || echo "pip could not install awslambdaric"
+  "$MILLRACE_TEST_AWSLAMBDARIC/pip" freeze 2>/dev/null |
+    grep -cxE "(awslambdaric==$awslambdaric_version|aws[-_]lambda[-_]powertools==$powertools_version)" | grep -qx 2 ||
+    bring_python awslambdaric "awslambdaric==$awslambdaric_version" "aws-lambda-powertools==$powertools_version" ||
+    echo "pip could not install awslambdaric and Powertools"
   bring_go || echo "the Go function of the tests cannot be built"
   tell_versions
 }

@@ -18,6 +18,17 @@ export function withoutPython(): string | undefined {
   return tried.status === 0 ? undefined : "no python3 with awslambdaric here: 'pip install awslambdaric' would bring it"
 }
 
+/** Why no handler in Python can use Powertools for AWS Lambda here; undefined when one can. */
+export function withoutPowertools(): string | undefined {
+  const program = 'import awslambdaric; from aws_lambda_powertools.utilities.batch import EventType; EventType.Kafka'
+  const tried = spawnSync('python3', ['-c', program], { env: { PATH: pythonPath } })
+  if (tried.status === 0) return undefined
+  return (
+    withoutPython() ??
+    "no Powertools for Python that know Kafka here: 'pip install aws-lambda-powertools' would bring them"
+  )
+}
+
 /** Why no Go program can be built here; undefined when one can. */
 export function withoutGo(): string | undefined {
   const tried = spawnSync(go, ['version'], { encoding: 'utf8' })
