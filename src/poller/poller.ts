@@ -97,7 +97,7 @@ export class Poller implements ConsumerListener {
       maxBytes: Math.ceil((maxEventBytes * 3) / 4),
       windowMs: windowMs(spec),
       // Only then may any pattern of records be finished.
-      ...(policy.reportsItemFailures ? { maxDoneBytes } : {}),
+      ...(policy.reportsItemFailures || policy.maxAgeMs >= 0 ? { maxDoneBytes } : {}),
       singleLane: spec.tags['millrace:partition-batches'] === 'single'
     })
     this.#partitions = new OwnedPartitions(assignment.budgetBytes)

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { InvokeReply } from '../../src/core/retry/reply.ts'
+import { decodeProgress } from '../../src/core/offsets/metadata.ts'
 import { blockOf } from '../support/blocks.ts'
+import { settled } from '../support/fake-clock.ts'
 import { boom, type Call, ok } from '../support/fake-invoker.ts'
 import { partitionOwners } from '../support/partition-owners.ts'
 
@@ -214,6 +216,22 @@ describe('what was too old, between younger records', () => {
       [0, 2]
     ])
     assert.equal(committed()!.offset, 3)
+  })
+
+  test('fits into the commit however far apart its records are: a batch takes no more than that', async () => {
+    const { own, clock, committed, counts } = partitionOwners({ maximumRecordAgeSeconds: 60, batchSize: 10_000 }, false)
+    const { consumer, leave } = own(() => ({ kind: 'throttled', message: 'busy' }))
+    const records = Array.from({ length: 2_000 }, (_, index) => ({
+      offset: index * 100_000,
+      timestamp: clock.now() - (index % 2 === 0 ? 0 : 60_001)
+    }))
+    consumer.listener.fetched(blockOf(records))
+    await settled()
+    await leave()
+    assert.ok(counts['DroppedEventCount']! > 100)
+    assert.equal(committed()!.offset, 0)
+    const progress = decodeProgress(committed()!.metadata, 0)
+    assert.equal(progress?.done.length, counts['DroppedEventCount'])
   })
 
   test('holds no other partition while the destination does not take it', async () => {
