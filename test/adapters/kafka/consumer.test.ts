@@ -39,7 +39,11 @@ function behaviour(groupProtocol: 'classic' | 'consumer'): void {
     const first = open()
     await seen(first.listener, 3)
     await first.consumer.commit([at(0, 2, 'done: 0-1')])
-    assert.deepEqual(broker.committed('readers', 'orders', 0), { offset: 2, metadata: 'done: 0-1' })
+    assert.deepEqual(broker.committed('readers', 'orders', 0), {
+      offset: 2,
+      metadata: 'done: 0-1',
+      leaderEpoch: 0
+    })
     await first.consumer.stop()
     const second = open()
     await owns(second.listener, 0, 1, 2)
