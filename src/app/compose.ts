@@ -10,6 +10,7 @@ import { AdminServer } from '../control/admin-server.ts'
 import type { Authenticator } from '../control/authenticator.ts'
 import { ControlServer } from '../control/server.ts'
 import { Fleet } from '../fleet/fleet.ts'
+import { AddressGuard } from '../core/net/address-guard.ts'
 import type { Log } from '../ports/log.ts'
 import type { OnPollerEvent } from '../ports/poller-event.ts'
 import type { MappingStore } from '../ports/mapping-store.ts'
@@ -19,6 +20,7 @@ import type { Config } from './config.ts'
 import { DirectInvoke } from './direct-invoke.ts'
 import { lambdaOf } from './lambda-of.ts'
 import { localFunctions } from './local-functions.ts'
+import { refusedRanges } from './refused-ranges.ts'
 
 export interface ServerParts {
   readonly log: Log
@@ -97,7 +99,7 @@ export class MillraceServer implements Service {
       ...lambdaOf(this.#config, log)
     })
     const clusters = openClusters(this.#config, clock)
-    const invoke = new DirectInvoke(log, awsCredentials)
+    const invoke = new DirectInvoke(log, awsCredentials, new AddressGuard(refusedRanges(this.#config)))
     this.#undo.push(async () => invoke[Symbol.asyncDispose]())
     const host = new ThreadHost({
       entry: threadEntry,
@@ -111,7 +113,8 @@ export class MillraceServer implements Service {
         strictAws,
         backoff: this.#config.backoff,
         destinationDir: this.#config.destinationDir,
-        region
+        region,
+        refusedRanges: refusedRanges(this.#config)
       },
       ...(this.#parts.onPollerEvent === undefined ? {} : { onEvent: this.#parts.onPollerEvent }),
       log

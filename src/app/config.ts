@@ -115,6 +115,8 @@ function assemble({ cwd, env }: ConfigInputs, given: LoadedConfig['given'], file
     secrets: file ? readSecrets(file) : record([]),
     mskBrokers: mskBrokers === 'public' || mskBrokers === 'ipv6' ? mskBrokers : 'vpc',
     allowSaslPlaintext: read('allowSaslPlaintext'),
+    refusedAddresses: read('refusedAddresses'),
+    allowMetadataAddresses: read('allowMetadataAddresses'),
     groupProtocol: groupProtocolChoices.find(choice => choice === groupProtocol) ?? 'auto',
     groupInstanceId: groupInstanceId === 'none' ? '' : groupInstanceId,
     clientRack: clientRack === 'none' ? '' : clientRack,

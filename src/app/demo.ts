@@ -218,6 +218,8 @@ class Demo {
       secrets: {},
       mskBrokers: 'vpc',
       allowSaslPlaintext: false,
+      refusedAddresses: [],
+      allowMetadataAddresses: false,
       groupProtocol: 'auto',
       groupInstanceId: '',
       clientRack: '',

@@ -1,6 +1,7 @@
 import type { AwsCredentials } from '../adapters/invoker/aws-credentials.ts'
 import { openInvoker } from '../adapters/invoker/open.ts'
 import type { InvokeCall } from '../control/handlers/invoke.ts'
+import type { AddressGuard } from '../core/net/address-guard.ts'
 import type { InvokeReply } from '../core/retry/reply.ts'
 import type { FunctionEntry } from '../ports/functions.ts'
 import type { Invoker } from '../ports/invoker.ts'
@@ -20,10 +21,12 @@ export class DirectInvoke implements AsyncDisposable {
   readonly #open = new Map<string, Opened>()
   readonly #log: Log
   readonly #credentials: AwsCredentials
+  readonly #guard: AddressGuard
 
-  constructor(log: Log, credentials: AwsCredentials) {
+  constructor(log: Log, credentials: AwsCredentials, guard: AddressGuard) {
     this.#log = log
     this.#credentials = credentials
+    this.#guard = guard
   }
 
   readonly call = async (entry: FunctionEntry, { payload, ...request }: InvokeCall): Promise<InvokeReply> => {
@@ -46,7 +49,7 @@ export class DirectInvoke implements AsyncDisposable {
 
   #opened(entry: FunctionEntry): Opened {
     const opened = this.#open.get(entry.arn) ?? {
-      invoker: openInvoker(entry.target, { log: this.#log, credentials: this.#credentials }),
+      invoker: openInvoker(entry.target, { log: this.#log, credentials: this.#credentials, guard: this.#guard }),
       calls: 0
     }
     this.#open.delete(entry.arn)

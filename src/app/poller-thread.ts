@@ -12,6 +12,7 @@ import { topicDestination } from '../adapters/kafka/topic-destination.ts'
 import { openLog } from '../adapters/log/pino.ts'
 import { openClusterSecrets } from '../adapters/secrets/cluster-secrets.ts'
 import { forwardEvents } from './poller-events.ts'
+import { AddressGuard } from '../core/net/address-guard.ts'
 import { EventBuffers } from '../poller/event-buffers.ts'
 import { Poller } from '../poller/poller.ts'
 import type { Destination } from '../ports/destination.ts'
@@ -31,16 +32,19 @@ const {
   backoff,
   destinationDir,
   region,
+  refusedRanges,
   events
 } = workerData as ThreadOptions
 const log = openLog({ level: logLevel })
 const buffers = new EventBuffers()
 const credentials = new AwsCredentials({ clock: systemClock, log })
+const guard = new AddressGuard(refusedRanges)
 const secrets = openClusterSecrets({
   aws: new AwsCredentialChain(systemClock),
   clock: systemClock,
   environment: process.env,
-  strictAws
+  strictAws,
+  guard
 })
 const pollers = new Map<number, Poller>()
 
@@ -64,9 +68,9 @@ function open(poller: number, assignment: PollerAssignment): void {
         ...(clientRack === '' ? {} : { clientRack }),
         drainMs
       },
-      { clock: systemClock, log: mappingLog, secrets }
+      { clock: systemClock, log: mappingLog, secrets, guard }
     ),
-    invoker: openInvoker(target, { log: mappingLog, clock: systemClock, credentials }),
+    invoker: openInvoker(target, { log: mappingLog, clock: systemClock, credentials, guard }),
     ...openDestinationOf(assignment, mappingLog),
     clock: systemClock,
     log,
@@ -89,7 +93,10 @@ function openDestinationOf(
   return {
     destination:
       target.kind === 'kafka'
-        ? topicDestination({ topic: target.topic, cluster, clientId: `millrace-${mapping}` }, { ...deps, secrets })
+        ? topicDestination(
+            { topic: target.topic, cluster, clientId: `millrace-${mapping}` },
+            { ...deps, secrets, guard }
+          )
         : openDestination(target, { ...deps, region, destinationDir })
   }
 }

@@ -21,6 +21,8 @@ export interface HttpTarget extends AnyTarget {
   readonly http2?: boolean
   /** Send events compressed, but for those too small to gain by it. */
   readonly compress?: 'gzip'
+  /** Offered by this process: no refused range of addresses keeps us from it. */
+  readonly isOwn?: true
 }
 
 /** PEM files by absolute path, read when connections are first made. */

@@ -53,6 +53,8 @@ test('works with no file at all', async () => {
     secrets: {},
     mskBrokers: 'vpc',
     allowSaslPlaintext: false,
+    refusedAddresses: [],
+    allowMetadataAddresses: false,
     groupProtocol: 'auto',
     groupInstanceId: '',
     clientRack: '',
@@ -103,6 +105,8 @@ secrets:
   "arn:aws:secretsmanager:us-east-1:000000000000:secret:client": { environment: CLIENT_CERTIFICATE }
 mskBrokers: public
 allowSaslPlaintext: true
+refusedAddresses: [ 10.0.0.0/8, "fd00::/8" ]
+allowMetadataAddresses: true
 `)
   const { functions, clusters, secrets, ...rest } = config
   assert.deepEqual(rest, {
@@ -121,6 +125,8 @@ allowSaslPlaintext: true
     ],
     mskBrokers: 'public',
     allowSaslPlaintext: true,
+    refusedAddresses: ['10.0.0.0/8', 'fd00::/8'],
+    allowMetadataAddresses: true,
     groupProtocol: 'classic',
     groupInstanceId: 'node-1',
     clientRack: 'eu-west-1a',

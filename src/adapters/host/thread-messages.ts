@@ -32,6 +32,8 @@ export interface ThreadOptions {
   readonly destinationDir: string
   /** Of this deployment. */
   readonly region: string
+  /** Addresses that nothing is connected to, see AddressGuard. */
+  readonly refusedRanges: readonly string[]
   /** Tell what befalls records, too. It costs: a message for each call. */
   readonly events: boolean
 }

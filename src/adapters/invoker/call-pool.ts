@@ -9,7 +9,7 @@ import { maxAnswerBytes, readTooLarge, type HttpAnswer } from './http-reply.ts'
 import type { TlsMaterial } from './tls-files.ts'
 
 /** No function lives where clouds answer with the machine's credentials; a name that leads there is a trap. */
-const guard = new AddressGuard()
+const metadataGuard = new AddressGuard()
 
 export interface CallPoolOptions {
   /** Scheme, host and port. */
@@ -30,6 +30,8 @@ export interface CallPoolOptions {
   readonly read: (answer: HttpAnswer) => InvokeReply
   readonly clock: Clock
   readonly log: Log | undefined
+  /** Addresses not to connect to. Default: those of metadata services. */
+  readonly guard?: AddressGuard | undefined
 }
 
 /** Kept connections to one function's host, and the rules that every call over them follows, whatever it says. */
@@ -45,13 +47,13 @@ export class CallPool {
   readonly #refusal: string | undefined
   #closed = false
 
-  constructor({ origin, connections, idleMs, http2 = false, tls, ...options }: CallPoolOptions) {
+  constructor({ origin, connections, idleMs, http2 = false, tls, guard = metadataGuard, ...options }: CallPoolOptions) {
     this.name = options.name
     this.timeoutMs = options.timeoutMs
     this.clock = options.clock
     this.log = options.log
     this.read = options.read
-    this.#refusal = refusalOf(new URL(origin).hostname)
+    this.#refusal = refusalOf(new URL(origin).hostname, guard)
     this.#pool = new Pool(origin, {
       connections,
       // One call on a connection, also over HTTP/2: a connection that ends costs one call.
@@ -87,7 +89,7 @@ export class CallPool {
   }
 }
 
-function refusalOf(hostname: string): string | undefined {
+function refusalOf(hostname: string, guard: AddressGuard): string | undefined {
   try {
     checkLiteralAddress(hostname.replace(/^\[(.*)\]$/, '$1'), guard)
     return undefined

@@ -93,7 +93,8 @@ export class FunctionHost implements Service {
       kind: 'http',
       url: `http://127.0.0.1:${address.port}${pathOf(name)}`,
       headers: { 'x-millrace-token': this.#token },
-      timeoutMs: runner.timeoutMs + patienceMs
+      timeoutMs: runner.timeoutMs + patienceMs,
+      isOwn: true
     }
   }
 

@@ -1,3 +1,4 @@
+import { AddressGuard } from '../../core/net/address-guard.ts'
 import type { InvokeReply } from '../../core/retry/reply.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { HttpTarget } from '../../ports/functions.ts'
@@ -15,7 +16,11 @@ export interface InvokerOptions {
   readonly connections?: number
   readonly log?: Log
   readonly clock?: Clock
+  /** Addresses not to connect to. Default: those of metadata services. */
+  readonly guard?: AddressGuard
 }
+
+const unguarded = new AddressGuard([])
 
 /** Names a function may be called by in logs: the URL's host and port, never its credentials or query. */
 export const hostOf = (url: string): string => new URL(url).host
@@ -68,8 +73,8 @@ class HttpInvoker implements Invoker {
 
   #open(): CallPool {
     const { host, origin } = this.#url
-    const { timeoutMs, http2, tls } = this.#target
-    const { connections = 16, log } = this.#options
+    const { timeoutMs, http2, tls, isOwn } = this.#target
+    const { connections = 16, log, guard } = this.#options
     return new CallPool({
       origin,
       name: host,
@@ -79,7 +84,9 @@ class HttpInvoker implements Invoker {
       ...(tls === undefined ? {} : { tls: readTlsFiles(tls) }),
       read: answer => readHttpReply(answer, host, this.#clock.now()),
       clock: this.#clock,
-      log
+      log,
+      // A function of our own is on loopback, whatever others may be.
+      guard: isOwn === true ? unguarded : guard
     })
   }
 

@@ -52,7 +52,10 @@ class LambdaInvoker implements Invoker {
   /** What AWS's clock is ahead of ours. */
   #skewMs = 0
 
-  constructor(target: LambdaTarget, { credentials, connections = 16, log, clock = systemClock }: LambdaInvokerOptions) {
+  constructor(
+    target: LambdaTarget,
+    { credentials, connections = 16, log, clock = systemClock, guard }: LambdaInvokerOptions
+  ) {
     this.#target = target
     this.#clock = clock
     this.#log = log
@@ -67,7 +70,8 @@ class LambdaInvoker implements Invoker {
       idleMs,
       read: answer => this.#read(answer),
       clock,
-      log
+      log,
+      guard
     })
   }
 

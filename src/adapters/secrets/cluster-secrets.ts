@@ -1,4 +1,5 @@
 import { MillraceError } from '../../core/errors.ts'
+import type { AddressGuard } from '../../core/net/address-guard.ts'
 import { readClientCertificate, readLogin, readOidcClient, readServerRootCa } from '../../core/secret/content.ts'
 import { SecretFault } from '../../core/secret/fault.ts'
 import type { AwsCredentials } from '../../ports/aws-credentials.ts'
@@ -6,7 +7,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { ClusterSecrets, SecretReference } from '../../ports/cluster-security.ts'
 import { readAuthorities, readCertificate } from './certificate.ts'
 import type { ReadCertificate } from './certificate.ts'
-import { fetchOidcToken } from './oidc-token.ts'
+import { OidcTokens } from './oidc-token.ts'
 import { SecretCache } from './secret-cache.ts'
 import { SecretTexts } from './secret-text.ts'
 import type { SecretText } from './secret-text.ts'
@@ -17,12 +18,15 @@ export interface ClusterSecretsDeps {
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Refuse keys that AWS refuses. */
   readonly strictAws: boolean
+  /** Token endpoints not to connect to. Default: metadata services. */
+  readonly guard?: AddressGuard
 }
 
 /** What connections of one thread ask for: secrets are read once for all of them, certificates checked once per version. */
 export function openClusterSecrets(deps: ClusterSecretsDeps): ClusterSecrets {
   const { aws, clock, strictAws } = deps
   const texts = new SecretTexts(deps)
+  const tokens = new OidcTokens(deps.guard)
   const cache = new SecretCache(reference => texts.read(reference), clock)
   const certificates = new Map<string, { readonly text: string; readonly read: ReadCertificate }>()
 
@@ -55,7 +59,7 @@ export function openClusterSecrets(deps: ClusterSecretsDeps): ClusterSecrets {
     token: async ({ oidc }) => {
       if (oidc === undefined) throw new Error('a token is asked for, but nothing says from whom')
       const client = await read(oidc.client, ({ text }) => readOidcClient(text))
-      return fetchOidcToken(oidc, client, clock.now())
+      return tokens.fetch(oidc, client, clock.now())
     },
     awsKeys: identity => aws.keys(identity),
     refused: reference => {

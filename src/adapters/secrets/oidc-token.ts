@@ -18,15 +18,32 @@ const mostBytes = 1024 * 1024
 /** RFC 6749 only recommends `expires_in`. */
 const assumedLifeMs = 5 * 60_000
 
-/** Whoever makes a mapping names the endpoint: it must not lead to where a cloud gives away credentials. */
-const guard = new AddressGuard()
-const agent = new Agent({ connections: 4, connect: { lookup: guardedLookup(lookup, guard), timeout: patienceMs } })
+/** Asks OpenID token endpoints. Whoever makes a mapping names the endpoint: it must not lead to where a cloud gives away credentials. */
+export class OidcTokens {
+  readonly #guard: AddressGuard
+  readonly #agent: Agent
 
-/** A token by client credentials (RFC 6749, 4.4). Rejects with `MILL_TOKEN_REFUSED`; what the endpoint wrote is not repeated, but for its error code. */
-export async function fetchOidcToken(
+  constructor(guard = new AddressGuard()) {
+    this.#guard = guard
+    this.#agent = new Agent({ connections: 4, connect: { lookup: guardedLookup(lookup, guard), timeout: patienceMs } })
+  }
+
+  /** A token by client credentials (RFC 6749, 4.4). Rejects with `MILL_TOKEN_REFUSED`; what the endpoint wrote is not repeated, but for its error code. */
+  fetch(request: OidcRequest, client: OidcClientContent, nowMs: number): Promise<BearerToken> {
+    return fetchToken(request, client, { nowMs, guard: this.#guard, dispatcher: this.#agent })
+  }
+}
+
+interface Asking {
+  readonly nowMs: number
+  readonly guard: AddressGuard
+  readonly dispatcher: Dispatcher
+}
+
+async function fetchToken(
   { tokenEndpoint, scope }: OidcRequest,
   client: OidcClientContent,
-  nowMs: number
+  { nowMs, guard, dispatcher }: Asking
 ): Promise<BearerToken> {
   const fail = (why: string): never => {
     throw new MillraceError('MILL_TOKEN_REFUSED', [tokenEndpoint, why])
@@ -46,7 +63,7 @@ export async function fetchOidcToken(
       },
       body: form.toString(),
       signal: AbortSignal.timeout(patienceMs),
-      dispatcher: agent
+      dispatcher
     })
     status = answer.statusCode
     text = await readAtMost(answer.body, mostBytes)

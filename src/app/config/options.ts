@@ -84,6 +84,18 @@ export const options = {
     env: ['MILLRACE_ALLOW_SASL_PLAINTEXT'],
     doc: 'Let mappings with the tag millrace:sasl-plaintext send names and passwords without TLS.'
   },
+  refusedAddresses: {
+    type: { kind: 'ranges' },
+    default: 'none',
+    env: ['MILLRACE_REFUSED_ADDRESSES'],
+    doc: 'Ranges of IP addresses that brokers, HTTP functions and token endpoints must not have, beside those of metadata services. Checked when connections are made.'
+  },
+  allowMetadataAddresses: {
+    type: { kind: 'boolean' },
+    default: false,
+    env: ['MILLRACE_ALLOW_METADATA_ADDRESSES'],
+    doc: "Let brokers, HTTP functions and token endpoints have link-local addresses, where clouds answer with the machine's own credentials."
+  },
   groupProtocol: {
     type: { kind: 'choice', values: groupProtocolChoices },
     default: 'auto',
@@ -140,7 +152,8 @@ export const options = {
     type: {
       kind: 'pattern',
       pattern: /^[\x21-\x7e]{1,200}$/,
-      wanted: 'none or the name of a rack or availability zone, as the brokers have it in broker.rack, at most 200 characters'
+      wanted:
+        'none or the name of a rack or availability zone, as the brokers have it in broker.rack, at most 200 characters'
     },
     default: 'none',
     env: ['MILLRACE_CLIENT_RACK'],

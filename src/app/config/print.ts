@@ -28,6 +28,7 @@ function optionRows({ config, given }: LoadedConfig): Row[] {
     listen: addressText(config.listen),
     adminListen: addressText(config.adminListen),
     store: config.store.kind,
+    refusedAddresses: config.refusedAddresses.length === 0 ? 'none' : config.refusedAddresses,
     groupInstanceId: config.groupInstanceId || 'none',
     clientRack: config.clientRack || 'none',
     unknownFunctions: config.unknownFunctions ?? 'refuse',

@@ -37,6 +37,10 @@ export interface Config {
   readonly mskBrokers: 'vpc' | 'public' | 'ipv6'
   /** Mappings may ask for SASL without TLS. */
   readonly allowSaslPlaintext: boolean
+  /** Ranges of addresses that nothing is connected to which a mapping, a cluster or the configuration names. */
+  readonly refusedAddresses: readonly string[]
+  /** Whether those of metadata services are not among them. */
+  readonly allowMetadataAddresses: boolean
   readonly groupProtocol: GroupProtocolChoice
   /** This node's among the nodes of a cluster, for static members; empty: members are not static. */
   readonly groupInstanceId: string

@@ -1,4 +1,5 @@
 import { MillraceError } from '../../core/errors.ts'
+import { AddressGuard } from '../../core/net/address-guard.ts'
 import type { Address } from './shape.ts'
 import { sourceText, type Given } from './source.ts'
 
@@ -19,6 +20,8 @@ export type ValueType =
   /** Name to text; numbers and booleans are taken as they are written. */
   | { readonly kind: 'texts' }
   | { readonly kind: 'brokers' }
+  /** Of IP addresses: a list, or one text with commas; none: an empty list. */
+  | { readonly kind: 'ranges' }
   /** A program and its arguments. */
   | { readonly kind: 'command' }
 
@@ -35,6 +38,7 @@ interface ValueOf {
   url: string
   texts: Readonly<Record<string, string>>
   brokers: readonly string[]
+  ranges: readonly string[]
   command: readonly string[]
 }
 
@@ -75,6 +79,8 @@ export function wantedText(type: ValueType): string {
       return 'names with texts'
     case 'brokers':
       return 'a list of HOST:PORT such as [ "127.0.0.1:9092" ]'
+    case 'ranges':
+      return 'none or a list of ranges of addresses such as [ 10.0.0.0/8, fd00::/8, 192.0.2.7 ]'
     case 'command':
       return 'a list of a program and its arguments such as [ ./functions/parse/bootstrap ]'
     default:
@@ -202,6 +208,19 @@ const readers: Readers = {
       return addressText(address)
     })
   },
+  ranges(given, type) {
+    if (given.value === 'none') return []
+    const list: unknown =
+      typeof given.value === 'string' ? given.value.split(',').map(each => each.trim()) : given.value
+    if (!Array.isArray(list)) throw valueError(given, wantedText(type))
+    return list.map((range: unknown, at) => {
+      if (typeof range === 'string' && isRange(range)) return range
+      throw valueError(
+        { ...given, name: `${given.name}[${at}]`, value: range },
+        'a range of addresses such as 10.0.0.0/8, fd00::/8 or 192.0.2.7'
+      )
+    })
+  },
   command(given, type) {
     const list = given.value
     if (!Array.isArray(list)) throw valueError(given, wantedText(type))
@@ -212,6 +231,15 @@ const readers: Readers = {
     })
     if ((words[0] ?? '') === '') throw valueError(given, wantedText(type), 'a list without a program')
     return words
+  }
+}
+
+function isRange(text: string): boolean {
+  try {
+    new AddressGuard([text])
+    return true
+  } catch {
+    return false
   }
 }
 

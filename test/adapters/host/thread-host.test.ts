@@ -19,7 +19,8 @@ function setup(t: TestContext, threads = 1) {
       strictAws: false,
       backoff: defaultBackoff,
       destinationDir: 'destinations',
-      region: 'us-east-1'
+      region: 'us-east-1',
+      refusedRanges: []
     },
     patienceMs: 100,
     log: silentLog
