@@ -53,6 +53,7 @@ function behaviour(groupProtocol: 'classic' | 'consumer'): void {
       second.listener.assignments.map(each => each.fresh),
       [false, false, false]
     )
+    assert.equal(second.listener.assignments.find(({ partition }) => partition === 0)?.metadata, 'done: 0-1')
   })
 
   test('commits the start of a new group, so that LATEST does not move when it restarts', async t => {
