@@ -167,7 +167,10 @@ export class FunctionRunner implements RuntimeOwner {
   idle(process: RuntimeProcess): void {
     if (this.#draining.has(process)) return process.end()
     this.#idle.push({ process, sinceMs: this.#world.clock.monotonicMs() })
-    this.#stopSweep ??= this.#world.clock.after(this.#world.idleMs, () => this.#sweep())
+    // A debugger stays attached.
+    if (this.#world.inspectPort === undefined) {
+      this.#stopSweep ??= this.#world.clock.after(this.#world.idleMs, () => this.#sweep())
+    }
     this.#pump()
   }
 

@@ -176,6 +176,34 @@ test('the context and the environment are those of Lambda, and no credential of 
   assert.ok(Number(seen['remainingMs']) > 15_000 && Number(seen['remainingMs']) <= 20_000)
   const env = seen['env'] as NodeJS.ProcessEnv
   assert.equal(env['TABLE'], 't')
+  assert.deepEqual((seen['members'] as string[]).toSorted(), [
+    'awsRequestId',
+    'callbackWaitsForEmptyEventLoop',
+    'clientContext',
+    'done',
+    'fail',
+    'functionName',
+    'functionVersion',
+    'getRemainingTimeInMillis',
+    'identity',
+    'invokedFunctionArn',
+    'logGroupName',
+    'logStreamName',
+    'memoryLimitInMB',
+    'succeed'
+  ])
+  assert.equal(seen['logGroupName'], '/aws/lambda/contextual')
+  assert.equal(env['AWS_LAMBDA_LOG_GROUP_NAME'], '/aws/lambda/contextual')
+  assert.match(String(seen['logStreamName']), /^[\da-f-]{36}$/)
+  assert.equal(env['AWS_LAMBDA_LOG_STREAM_NAME'], seen['logStreamName'])
+  assert.equal(env['AWS_LAMBDA_INITIALIZATION_TYPE'], 'on-demand')
+  assert.equal(env['AWS_LAMBDA_FUNCTION_VERSION'], '$LATEST')
+  assert.equal(env['AWS_LAMBDA_FUNCTION_MEMORY_SIZE'], '256')
+  assert.equal(env['AWS_LAMBDA_FUNCTION_TIMEOUT'], '20')
+  assert.equal(env['AWS_EXECUTION_ENV'], `AWS_Lambda_nodejs${process.versions.node.split('.')[0]}.x`)
+  assert.equal(path.basename(env['LAMBDA_RUNTIME_DIR'] ?? ''), 'invoker')
+  assert.deepEqual([env['TZ'], seen['hour']], [':UTC', 0])
+  assert.equal(env['AWS_DEFAULT_REGION'], 'eu-west-1')
   assert.equal(env['AWS_REGION'], 'eu-west-1')
   assert.equal(env['AWS_LAMBDA_FUNCTION_NAME'], 'contextual')
   assert.equal(env['_HANDLER'], './styles.contextual')

@@ -133,6 +133,17 @@ test('without reload a process keeps its code; one function may ask for it alone
   assert.equal(still.events.of('reloaded').length, 0)
 })
 
+test('an inspected function has its port back for its new code, and no old process beside it', async () => {
+  await using world = await edited({ 'app.mjs': answering('old') }, {}, { inspect: 0, idleMs: 1 })
+  assert.equal(await world.answer(), '"old"')
+  await world.change(() => world.write('app.mjs', answering('new')))
+  assert.equal(await world.answer(), '"new"')
+  assert.deepEqual(
+    world.events.events.map(({ kind }) => kind).filter(kind => ['started', 'ended', 'reloaded'].includes(kind)),
+    ['started', 'reloaded', 'ended', 'started']
+  )
+})
+
 testUnless(withoutPython(), 'what Python writes beside its modules is no change; the module is', async () => {
   const python = (text: string) => `import beside\ndef handler(event, context):\n    return "${text}"\n`
   const environment = { PATH: pythonPath }
