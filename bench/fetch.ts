@@ -63,7 +63,7 @@ async function measure(): Promise<void> {
       cluster,
       clock: systemClock,
       log,
-      problems: new ProblemBoard(problem => problem && console.error(problem.message)),
+      problems: new ProblemBoard(problem => problem && console.error(problem.message), bootstrap),
       sink: {
         wants: () => true,
         fetched(block) {
