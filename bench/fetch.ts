@@ -63,7 +63,7 @@ async function measure(): Promise<void> {
       cluster,
       clock: systemClock,
       log,
-      problems: new ProblemBoard(problem => problem && console.error(problem.message), bootstrap),
+      problems: new ProblemBoard(problem => problem && console.error(problem.message), systemClock),
       sink: {
         wants: () => true,
         fetched(block) {
