@@ -1,4 +1,6 @@
+import { randomBytes } from 'node:crypto'
 import { AddressGuard } from '../../core/net/address-guard.ts'
+import { traceParent } from '../../core/trace.ts'
 import type { InvokeReply } from '../../core/retry/reply.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { HttpTarget } from '../../ports/functions.ts'
@@ -99,6 +101,8 @@ class HttpInvoker implements Invoker {
   #post(pool: CallPool, body: Uint8Array, request: InvokeRequest, isCompressed: boolean): Promise<InvokeReply> {
     const headers = [...this.#headers, 'x-millrace-request-id', request.requestId]
     headers.push('x-millrace-deadline-ms', String(Math.round(this.#clock.now() + this.#target.timeoutMs)))
+    const trace = traceParent(request.requestId, randomBytes(8).toString('hex'))
+    if (trace !== undefined) headers.push('traceparent', trace)
     if (request.mapping !== undefined) headers.push('x-millrace-mapping', request.mapping)
     if (request.qualifier !== undefined) headers.push('x-millrace-qualifier', request.qualifier)
     if (request.logTail === true) headers.push('x-amz-log-type', 'Tail')

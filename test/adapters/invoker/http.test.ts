@@ -291,3 +291,12 @@ test('calls use kept connections, no more than allowed', async () => {
   assert.ok(world.double.sockets.size <= 2, `${world.double.sockets.size} connections`)
   await invoker.close()
 })
+
+test('a call carries its trace: that of its request id', async () => {
+  await using world = await setup()
+  const request = aRequest({ requestId: '316aa6d0-1111-4222-8333-444455556666' })
+  for (let call = 0; call < 2; call++) await world.invoker.invoke(anything(), request)
+  const [first, second] = world.double.calls.map(({ headers }) => String(headers['traceparent']))
+  assert.match(first!, /^00-316aa6d0111142228333444455556666-[0-9a-f]{16}-01$/)
+  assert.notEqual(first, second, 'each call is a span of its own')
+})
