@@ -11,6 +11,9 @@ export interface TopicDestinationOptions {
   readonly clientId: string
 }
 
+/** Less than a destination has for its answer: then what a broker said is told, and not that nobody answered. */
+const deliveryTimeoutMs = 15_000
+
 /**
  * A topic takes what a mapping gives up (AWS: Kafka topic as on-failure destination, `kafka://topic`): one message per record,
  * under the record's own key, without headers. Opens no connection before the first delivery. Rejects with ProduceFailure.
@@ -22,7 +25,7 @@ export function topicDestination(
 ): Destination {
   const { topic, cluster, clientId } = options
   const log = deps.log.child({ destination: `kafka://${topic}` })
-  const producer = openProducer({ cluster, clientId }, { ...deps, log }, tuning)
+  const producer = openProducer({ cluster, clientId }, { ...deps, log }, { deliveryTimeoutMs, ...tuning })
   return {
     async deliver(messages, signal) {
       await producer.send(
