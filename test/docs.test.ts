@@ -11,7 +11,17 @@ const read = (file: string): string => readFileSync(file, 'utf8')
 const pages = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md', 'test/**/*.md'])
 const readme = read('README.md')
 const ok = async () => 0
-const nothing = { serve: ok, demo: ok, broker: ok, mappings: ok, filter: ok, policy: ok }
+const nothing = {
+  serve: ok,
+  demo: ok,
+  dev: ok,
+  send: ok,
+  tail: ok,
+  broker: ok,
+  mappings: ok,
+  filter: ok,
+  policy: ok
+}
 
 /** Links of a page that lead nowhere. */
 function brokenLinks(page: string, text: string): string[] {

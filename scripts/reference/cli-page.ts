@@ -3,7 +3,17 @@ import { createProgram, type Actions } from '../../src/app/cli/program.ts'
 import { nullIo } from './null-io.ts'
 import { generated } from './markdown.ts'
 
-const nothing: Actions = { serve: never, demo: never, broker: never, mappings: never, filter: never, policy: never }
+const nothing: Actions = {
+  serve: never,
+  demo: never,
+  dev: never,
+  send: never,
+  tail: never,
+  broker: never,
+  mappings: never,
+  filter: never,
+  policy: never
+}
 
 async function never(): Promise<number> {
   throw new Error('the reference runs no command')

@@ -29,6 +29,8 @@ export interface ServerParts {
   readonly hosting?: HostingOptions
   /** Hears what befalls records. It costs a message for each call. */
   readonly onPollerEvent?: OnPollerEvent
+  /** Of `openThreads`, where they were wanted before the server; it closes them. */
+  readonly threads?: ThreadHost
 }
 
 /** A rebalance waits this long, or as long as a stop would, for calls in flight of partitions that go. */
@@ -39,6 +41,31 @@ const threadEntry = new URL(
   import.meta.url.endsWith('.ts') ? './poller-thread.ts' : './poller-thread.js',
   import.meta.url
 )
+
+/** The threads that pollers run in; none starts before it is needed. */
+export function openThreads(
+  config: Config,
+  { log, onPollerEvent }: Pick<ServerParts, 'log' | 'onPollerEvent'>
+): ThreadHost {
+  return new ThreadHost({
+    entry: threadEntry,
+    threads: config.workers,
+    thread: {
+      logLevel: config.logLevel,
+      drainMs: Math.max(leastDrainMs, config.graceMs),
+      groupProtocol: config.groupProtocol,
+      groupInstanceId: config.groupInstanceId,
+      clientRack: config.clientRack,
+      strictAws: config.strictAws,
+      backoff: config.backoff,
+      destinationDir: config.destinationDir,
+      region: config.region,
+      refusedRanges: refusedRanges(config)
+    },
+    ...(onPollerEvent === undefined ? {} : { onEvent: onPollerEvent }),
+    log
+  })
+}
 
 /**
  * The whole server, put together: API and fleet meet in the store; functions and pollers are beside them.
@@ -101,24 +128,7 @@ export class MillraceServer implements Service {
     const clusters = openClusters(this.#config, clock)
     const invoke = new DirectInvoke(log, awsCredentials, new AddressGuard(refusedRanges(this.#config)))
     this.#undo.push(async () => invoke[Symbol.asyncDispose]())
-    const host = new ThreadHost({
-      entry: threadEntry,
-      threads: this.#config.workers,
-      thread: {
-        logLevel: this.#config.logLevel,
-        drainMs: Math.max(leastDrainMs, this.#config.graceMs),
-        groupProtocol: this.#config.groupProtocol,
-        groupInstanceId: this.#config.groupInstanceId,
-        clientRack: this.#config.clientRack,
-        strictAws,
-        backoff: this.#config.backoff,
-        destinationDir: this.#config.destinationDir,
-        region,
-        refusedRanges: refusedRanges(this.#config)
-      },
-      ...(this.#parts.onPollerEvent === undefined ? {} : { onEvent: this.#parts.onPollerEvent }),
-      log
-    })
+    const host = this.#parts.threads ?? openThreads(this.#config, this.#parts)
     this.#undo.push(() => host.close())
     this.#fleet = new Fleet({
       store,

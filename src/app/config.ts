@@ -8,6 +8,7 @@ import { optionKeys, options, type OptionKey } from './config/options.ts'
 import { readClusters, readSecrets } from './config/clusters.ts'
 import { readCredentials, readEnvironmentCredential, sectionKeys } from './config/sections.ts'
 import { readFunctions } from './config/functions.ts'
+import { readMappings, type WrittenMapping } from './config/mappings.ts'
 import { hasAwsCredentials } from './config/aws-environment.ts'
 import { groupProtocolChoices, logLevels, type Config, type Credential, type LogLevel } from './config/shape.ts'
 import type { Given, Source } from './config/source.ts'
@@ -41,6 +42,8 @@ export interface LoadedConfig {
   readonly config: Config
   /** Each option as it was written, and where. */
   readonly given: Readonly<Record<OptionKey, Given>>
+  /** Mappings of the file, which `millrace dev` runs: a server keeps its own. */
+  readonly mappings: readonly WrittenMapping[]
   /** Name of the file that was read. */
   readonly file: string | undefined
   /** One of the credentials is the environment's. */
@@ -61,6 +64,7 @@ export async function loadConfig(inputs: ConfigInputs): Promise<LoadedConfig> {
   return {
     config: assemble(inputs, given, file),
     given,
+    mappings: file ? readMappings(file) : [],
     file: file?.name,
     fromEnvironment: readEnvironmentCredential(inputs.env) !== undefined,
     warnings: misspelt(inputs.env)

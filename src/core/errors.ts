@@ -245,6 +245,27 @@ const registry = {
   MILL_FILTER_INPUT: { status: 0, aws: '', message: '%s' },
   MILL_TOPIC_UNKNOWN: { status: 0, aws: '', message: '%s' },
   MILL_TOPIC_UNREADABLE: { status: 0, aws: '', message: '%s' },
+  MILL_RECORD_INVALID: { status: 0, aws: '', message: '%s %s.' },
+  MILL_FILE_UNREADABLE: { status: 0, aws: '', message: 'The file %s of %s cannot be read: %s' },
+  MILL_SEND_FAILED: {
+    status: 0,
+    aws: '',
+    message: 'Not everything was sent to topic %s (%s records were acknowledged): %s'
+  },
+  MILL_DEV_NOT_FOUND: {
+    status: 0,
+    aws: '',
+    message: 'No "millrace dev" runs in %s%s: start one, or name brokers with --bootstrap HOST:PORT.'
+  },
+  MILL_DEV_RUNNING: {
+    status: 0,
+    aws: '',
+    message: 'A "millrace dev" runs here already (process %s, API %s): end it, or name another --data-dir.'
+  },
+  MILL_DEV_NOTHING: { status: 0, aws: '', message: 'There is nothing to run: %s.' },
+  MILL_DEV_FUNCTION: { status: 0, aws: '', message: 'The function %s cannot be run here: %s.' },
+  MILL_DEV_MAPPING: { status: 0, aws: '', message: 'The mapping %s cannot be run: %s' },
+  MILL_DEV_BROKER: { status: 0, aws: '', message: 'The brokers %s cannot be used: %s' },
   MILL_TEMPLATE: { status: 0, aws: '', message: 'The template %s cannot be run as it is: %s' },
   MILL_TEMPLATE_UNREADABLE: { status: 0, aws: '', message: 'The template %s cannot be read: %s' },
   MILL_WAIT_TIMEOUT: { status: 0, aws: '', message: 'The mapping %s is still %s after %s s.' }

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads'
 import type { Log } from '../../ports/log.ts'
 import type { OnPollerEvent } from '../../ports/poller-event.ts'
 import type { PollerAssignment, PollerHandle, PollerHost, PollerReport } from '../../ports/poller-host.ts'
+import { SharedMemoryUse } from './shared-memory-use.ts'
 import type { FromThread, ThreadOptions, ToThread } from './thread-messages.ts'
 
 export interface ThreadHostOptions {
@@ -9,7 +10,7 @@ export interface ThreadHostOptions {
   readonly entry: URL
   /** Threads at most; they start when first needed. */
   readonly threads: number
-  readonly thread: Omit<ThreadOptions, 'events'>
+  readonly thread: Omit<ThreadOptions, 'events' | 'memory'>
   /** Hears what befalls records. */
   readonly onEvent?: OnPollerEvent
   /** A poller that has not stopped this long after its grace has ended is taken for dead; 10 s unless given. */
@@ -26,15 +27,22 @@ interface Opened {
 export class ThreadHost implements PollerHost {
   readonly #options: ThreadHostOptions
   readonly #threads: (PollerThread | undefined)[]
+  readonly #memoryCells: SharedArrayBuffer
   #nextPoller = 1
 
   constructor(options: ThreadHostOptions) {
     this.#options = options
     this.#threads = Array.from({ length: Math.max(1, options.threads) })
+    this.#memoryCells = SharedMemoryUse.cells(this.#threads.length)
   }
 
   open(assignment: PollerAssignment, report: (report: PollerReport) => void): PollerHandle {
     return this.#leastBusy().open(this.#nextPoller++, assignment, report)
+  }
+
+  /** Starts a thread before there is a poller for it. Resolves when it has loaded, or could not. */
+  async warm(): Promise<void> {
+    await this.#leastBusy().loaded
   }
 
   async close(): Promise<void> {
@@ -48,7 +56,9 @@ export class ThreadHost implements PollerHost {
     this.#threads.forEach((thread, index) => {
       if ((thread?.load ?? 0) < (this.#threads[best]?.load ?? 0)) best = index
     })
-    return (this.#threads[best] ??= new PollerThread(this.#options, thread => {
+    const memory = { cells: this.#memoryCells, thread: best }
+    return (this.#threads[best] ??= new PollerThread(this.#options, memory, thread => {
+      new SharedMemoryUse(memory.cells, memory.thread).clear()
       if (this.#threads[best] === thread) this.#threads[best] = undefined
     }))
   }
@@ -60,17 +70,19 @@ class PollerThread {
   readonly #log: Log
   readonly #patienceMs: number
   readonly #onEvent: OnPollerEvent | undefined
+  readonly #ready = Promise.withResolvers<void>()
   #dead = false
 
   constructor(
     { entry, thread, patienceMs = 10_000, log, onEvent }: ThreadHostOptions,
+    memory: ThreadOptions['memory'],
     onDeath: (self: PollerThread) => void
   ) {
     this.#log = log
     this.#patienceMs = patienceMs
     this.#onEvent = onEvent
     this.#worker = new Worker(entry, {
-      workerData: { ...thread, events: onEvent !== undefined } satisfies ThreadOptions,
+      workerData: { ...thread, memory, events: onEvent !== undefined } satisfies ThreadOptions,
       name: 'millrace-poller'
     })
     this.#worker.on('message', (message: FromThread) => {
@@ -82,6 +94,11 @@ class PollerThread {
     this.#worker.on('exit', code => {
       this.#die(`a poller thread ended with code ${code}`, onDeath)
     })
+  }
+
+  /** Resolves when it takes pollers, and when it has died before. */
+  get loaded(): Promise<void> {
+    return this.#ready.promise
   }
 
   get load(): number {
@@ -111,6 +128,10 @@ class PollerThread {
   }
 
   #receive(message: FromThread): void {
+    if (message.type === 'ready') {
+      this.#ready.resolve()
+      return
+    }
     if (message.type === 'event') {
       this.#onEvent?.(message.event, message.atMs)
       return
@@ -135,6 +156,7 @@ class PollerThread {
   }
 
   #forgetAll(): void {
+    this.#ready.resolve()
     for (const { stopped } of this.#pollers.values()) stopped()
     this.#pollers.clear()
   }

@@ -10,6 +10,8 @@ export type ToThread =
   | { readonly type: 'stop'; readonly poller: number; readonly graceMs: number }
 
 export type FromThread =
+  /** It has loaded, and takes pollers. */
+  | { readonly type: 'ready' }
   | { readonly type: 'report'; readonly poller: number; readonly report: PollerReport }
   | { readonly type: 'stopped'; readonly poller: number }
   | { readonly type: 'event'; readonly event: PollerEvent; readonly atMs: number }
@@ -34,6 +36,8 @@ export interface ThreadOptions {
   readonly region: string
   /** Addresses that nothing is connected to, see AddressGuard. */
   readonly refusedRanges: readonly string[]
+  /** What the threads hold, see SharedMemoryUse, and which of them this is. */
+  readonly memory: { readonly cells: SharedArrayBuffer; readonly thread: number }
   /** Tell what befalls records, too. It costs: a message for each call. */
   readonly events: boolean
 }

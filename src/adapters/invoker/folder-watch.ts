@@ -1,4 +1,4 @@
-import { readdirSync, watch, type FSWatcher } from 'node:fs'
+import { fstatSync, readdirSync, statSync, watch, type FSWatcher } from 'node:fs'
 import path from 'node:path'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log } from '../../ports/log.ts'
@@ -6,7 +6,7 @@ import type { Log } from '../../ports/log.ts'
 /** An editor saves in several steps, a build writes many files: so long nothing must happen before it counts as one change. */
 const quietMs = 100
 /** Installed packages and what is written beside sources by running them. */
-const ignored = /^(?:\..*|node_modules|__pycache__|.*\.pyc|.*~|4913)$/
+const ignored = /^(?:\..*|node_modules|__pycache__|.*\.pyc|.*\.log|.*~|4913)$/
 const maxFolders = 2_000
 /** A folder that is gone (a build makes it anew) is looked for so often. */
 const absenceMs = 500
@@ -88,7 +88,7 @@ export class FolderWatch {
   }
 
   #seen(folder: string, name: string): void {
-    if (ignored.test(name)) return
+    if (ignored.test(name) || isOurOutput(path.join(folder, name))) return
     const { clock, changed } = this.#options
     this.#stopTimer?.()
     this.#stopTimer = clock.after(quietMs, () => {
@@ -111,5 +111,18 @@ export class FolderWatch {
       this.#renew()
       if (this.#watchers.size > 0) changed(path.basename(folder))
     })
+  }
+}
+
+/** Our own log may lie in the folder: to tell of it as a change would be to write to it again, for ever. */
+function isOurOutput(file: string): boolean {
+  try {
+    const { dev, ino } = statSync(file)
+    return [1, 2].some(fd => {
+      const output = fstatSync(fd)
+      return output.dev === dev && output.ino === ino
+    })
+  } catch {
+    return false // gone, or we have no such output
   }
 }

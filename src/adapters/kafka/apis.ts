@@ -30,7 +30,8 @@ export const apis = {
   listOffsets: family('listOffsets', kafka.listOffsetsV9.api),
   offsetForLeaderEpoch: family('offsetForLeaderEpoch', kafka.offsetForLeaderEpochV4.api),
   fetch: family('fetch', kafka.fetchV17.api),
-  initProducerId: family('initProducerId', kafka.initProducerIdV5.api)
+  initProducerId: family('initProducerId', kafka.initProducerIdV5.api),
+  createTopics: family('createTopics', kafka.createTopicsV7.api)
 } as const
 
 function family<Request extends unknown[], Response>(

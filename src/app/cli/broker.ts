@@ -51,7 +51,7 @@ function readAddress(text: string): Address {
 // Kafka's own rule for names of topics.
 const topicName = /^(?!\.{1,2}$)[\w.-]{1,249}$/
 
-function collectTopic(text: string, before: readonly TopicFlag[]): readonly TopicFlag[] {
+export function collectTopic(text: string, before: readonly TopicFlag[]): readonly TopicFlag[] {
   const [, name = '', partitions = '1'] = /^([^:]*)(?::(\d{1,5}))?$/.exec(text) ?? []
   const count = Number(partitions)
   if (!topicName.test(name) || count < 1 || count > 10_000) {

@@ -9,15 +9,21 @@ import type { PolicyFlags } from '../policy/flags.ts'
 import { readVersion } from '../version.ts'
 import { addBroker, type BrokerFlags } from './broker.ts'
 import { addDemo, type DemoFlags } from './demo.ts'
+import { addDev, type DevFlags } from './dev.ts'
 import { addFilter } from './filter.ts'
 import { addMappings } from './mappings.ts'
 import { addPolicy } from './policy.ts'
+import { addSend, type SendFlags } from './send.ts'
 import { addServe, type ServeFlags } from './serve.ts'
+import { addTail, type TailFlags } from './tail.ts'
 
 /** What the commands do, once their flags are read. Each resolves with the exit code. */
 export interface Actions {
   serve(flags: ServeFlags, io: Io): Promise<number>
   demo(flags: DemoFlags, io: Io): Promise<number>
+  dev(flags: DevFlags, io: Io): Promise<number>
+  send(flags: SendFlags, io: Io): Promise<number>
+  tail(flags: TailFlags, io: Io): Promise<number>
   broker(flags: BrokerFlags, io: Io): Promise<number>
   mappings(flags: MappingsFlags, io: Io): Promise<number>
   filter(flags: FilterFlags, io: Io): Promise<number>
@@ -28,6 +34,9 @@ export interface Actions {
 const builtIn: Actions = {
   serve: async (flags, io) => (await import('./run-serve.ts')).runServeCommand(flags, io),
   demo: async (flags, io) => (await import('../demo.ts')).runDemo(flags, io),
+  dev: async (flags, io) => (await import('../dev.ts')).runDev(flags, io),
+  send: async (flags, io) => (await import('../send.ts')).runSend(flags, io),
+  tail: async (flags, io) => (await import('../tail.ts')).runTail(flags, io),
   broker: async (flags, io) => (await import('../broker.ts')).runBroker(flags, io),
   mappings: async (flags, io) => (await import('../mappings.ts')).runMappings(flags, io),
   filter: async (flags, io) => (await import('../filter.ts')).runFilter(flags, io),
@@ -81,6 +90,7 @@ export function createProgram(io: Io, actions: Actions, exited: (code: number) =
       `
 Examples:
   millrace demo                          see it work: broker, API, function and records in one process
+  millrace dev template.yaml             run its functions here, fed from a Kafka of their own
   millrace serve                         serve the AWS Lambda API on 127.0.0.1:4577
   millrace broker --topic orders:4       a Kafka broker for development, in memory
   millrace mappings list                 the mappings of a server, and how they are
@@ -90,6 +100,9 @@ Exit codes: 0 done, 1 failure, 2 usage or configuration, 3 not found, 4 not allo
     )
   addServe(program, async flags => exited(await actions.serve(flags, io)))
   addDemo(program, async flags => exited(await actions.demo(flags, io)))
+  addDev(program, async flags => exited(await actions.dev(flags, io)))
+  addSend(program, async flags => exited(await actions.send(flags, io)))
+  addTail(program, async flags => exited(await actions.tail(flags, io)))
   addBroker(program, async flags => exited(await actions.broker(flags, io)))
   addMappings(program, async flags => exited(await actions.mappings(flags, io)))
   addFilter(program, async flags => exited(await actions.filter(flags, io)))

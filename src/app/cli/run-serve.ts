@@ -9,6 +9,10 @@ export async function runServeCommand(flags: ServeFlags, io: Io): Promise<number
   const { configFile, options, printConfig: printing, output } = flags
   const loaded = await loadConfig({ cwd: io.cwd, env: io.env, flags: options, configFile })
   for (const warning of loaded.warnings) io.stderr.write(`millrace: ${warning}\n`)
+  if (loaded.mappings.length > 0)
+    io.stderr.write(
+      `millrace: The mappings of ${loaded.file} are for "millrace dev": serve runs those that the API has made.\n`
+    )
   if (printing) {
     io.stdout.write(await printConfig(loaded, output))
     return exitCodes.ok

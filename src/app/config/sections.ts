@@ -7,7 +7,7 @@ import type { Credential } from './shape.ts'
 import { readValue, valueError } from './value.ts'
 
 /** Keys of `millrace.yaml` that hold more than one value. */
-export const sectionKeys = ['credentials', 'functions', 'clusters', 'secrets'] as const
+export const sectionKeys = ['credentials', 'functions', 'clusters', 'secrets', 'mappings'] as const
 
 export function readCredentials(file: ConfigFile): readonly Credential[] {
   const list = file.content['credentials']

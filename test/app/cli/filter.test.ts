@@ -12,6 +12,9 @@ async function run(...args: readonly string[]) {
   const actions: Actions = {
     serve: refused,
     demo: refused,
+    dev: refused,
+    send: refused,
+    tail: refused,
     broker: refused,
     mappings: refused,
     policy: refused,

@@ -12,6 +12,9 @@ async function run(line: string) {
   const actions: Actions = {
     serve: refused,
     demo: refused,
+    dev: refused,
+    send: refused,
+    tail: refused,
     broker: refused,
     filter: refused,
     policy: refused,

@@ -17,6 +17,9 @@ async function run(args: readonly string[], answer: () => Promise<number> = asyn
   const actions: Actions = {
     serve: note('serve'),
     demo: note('demo'),
+    dev: note('dev'),
+    send: note('send'),
+    tail: note('tail'),
     broker: note('broker'),
     mappings: note('mappings'),
     filter: note('filter'),
@@ -171,6 +174,9 @@ test('every example of every help text is a command line that is taken', async (
 const unused: Actions = {
   serve: async () => 0,
   demo: async () => 0,
+  dev: async () => 0,
+  send: async () => 0,
+  tail: async () => 0,
   broker: async () => 0,
   mappings: async () => 0,
   filter: async () => 0,
