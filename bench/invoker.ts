@@ -7,7 +7,8 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { Pool, type Dispatcher } from 'undici'
-import { AwsCredentials } from '../src/adapters/invoker/aws-credentials.ts'
+import { AwsCredentialChain } from '../src/adapters/aws/credentials.ts'
+import { systemClock } from '../src/adapters/host/system-clock.ts'
 import { FunctionHost } from '../src/adapters/invoker/function-host.ts'
 import { openHttpInvoker } from '../src/adapters/invoker/http.ts'
 import { openLambdaInvoker } from '../src/adapters/invoker/lambda.ts'
@@ -109,13 +110,13 @@ function median(values: number[]): number {
 }
 
 function viaInvoker(target: HttpTarget, name = 'openHttpInvoker'): Contender {
-  return calling(name, openHttpInvoker(target))
+  return calling(name, openHttpInvoker(target, { clock: systemClock }))
 }
 
 /** The same server, which does not look at the signature: what signing costs is ours. */
 function viaLambda(endpoint: string): Contender {
   const key = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY' }
-  const credentials = new AwsCredentials({ provider: async () => async () => key })
+  const credentials = new AwsCredentialChain(systemClock, { find: async () => key })
   const functionName = 'arn:aws:lambda:eu-west-1:123456789012:function:orders'
   const target = {
     kind: 'lambda',
@@ -125,7 +126,7 @@ function viaLambda(endpoint: string): Contender {
     signed: true,
     timeoutMs: 60_000
   } as const
-  return calling('openLambdaInvoker', openLambdaInvoker(target, { credentials }))
+  return calling('openLambdaInvoker', openLambdaInvoker(target, { credentials, clock: systemClock }))
 }
 
 function calling(name: string, invoker: Invoker): Contender {
@@ -185,7 +186,7 @@ async function viaHost(): Promise<Contender> {
   const log: Log = { debug() {}, info() {}, warn() {}, error: console.error, child: () => log }
   const baseDir = fileURLToPath(new URL('../test/fixtures/functions', import.meta.url))
   const functions = [{ name: 'fn', handler: 'styles.silent', baseDir, concurrency: 2, timeoutSeconds: 60 }]
-  const host = new FunctionHost({ functions, region: 'us-east-1', accountId: '000000000000', log })
+  const host = new FunctionHost({ functions, region: 'us-east-1', accountId: '000000000000', log, clock: systemClock })
   await host.start()
   const inner = viaInvoker(host.target('fn'), 'a local handler')
   const close = async () => {

@@ -31,6 +31,7 @@ const planted = [
   ['src/control/a.ts', `const x = await import('../fleet/fleet.ts')`, 'control may not import fleet'],
   ['src/adapters/log/a.ts', `import '../../app/main.ts'`, 'adapters may not import app'],
   ['src/adapters/log/a.ts', `import { a } from '../store/sqlite.ts'`, 'an outside system does not know another'],
+  ['src/adapters/log/a.ts', `import { c } from '../host/system-clock.ts'`, 'an outside system does not know another'],
   ['src/fleet/a.ts', `import { EmbeddedBroker } from '../devbroker/broker.ts'`, 'fleet may not import devbroker'],
   ['src/devbroker/a.ts', `import type { Log } from '../ports/log.ts'`, 'devbroker may not import ports'],
   ['src/app/a.ts', `import { Producer } from '@platformatic/kafka'`, 'src/adapters/kafka/ alone may import it'],

@@ -1,6 +1,6 @@
-import { AwsCredentialChain } from '../adapters/aws/credentials.ts'
 import { ClusterFinder } from '../adapters/clusters/cluster-finder.ts'
 import { MskClusters } from '../adapters/clusters/msk-clusters.ts'
+import type { AwsCredentials } from '../ports/aws-credentials.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ClusterDirectory } from '../ports/clusters.ts'
 import type { Config } from './config.ts'
@@ -8,9 +8,8 @@ import type { Config } from './config.ts'
 /** Where event sources are found: in the configuration first, then in Amazon MSK. */
 export function openClusters(
   { clusters, secrets, mskBrokers, allowSaslPlaintext }: Config,
-  clock: Clock
+  { aws, clock }: { readonly aws: AwsCredentials; readonly clock: Clock }
 ): ClusterDirectory {
-  const aws = new AwsCredentialChain(clock)
   const msk = new MskClusters({ aws, clock, network: mskBrokers })
   return new ClusterFinder({ clusters, secrets, msk, rules: { allowSaslPlaintext } })
 }

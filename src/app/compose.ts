@@ -1,7 +1,7 @@
 import { join } from 'node:path'
+import { AwsCredentialChain } from '../adapters/aws/credentials.ts'
 import { systemClock } from '../adapters/host/system-clock.ts'
 import { ThreadHost } from '../adapters/host/thread-host.ts'
-import { AwsCredentials } from '../adapters/invoker/aws-credentials.ts'
 import { ConfiguredFunctions } from '../adapters/invoker/catalog.ts'
 import { LambdaInspector } from '../adapters/invoker/lambda-inspector.ts'
 import { FunctionHost, type HostingOptions } from '../adapters/invoker/function-host.ts'
@@ -54,6 +54,7 @@ export function openThreads(
       logLevel: config.logLevel,
       drainMs: Math.max(leastDrainMs, config.graceMs),
       groupProtocol: config.groupProtocol,
+      groupSessionMs: config.groupSessionMs,
       groupInstanceId: config.groupInstanceId,
       clientRack: config.clientRack,
       strictAws: config.strictAws,
@@ -116,17 +117,17 @@ export class MillraceServer implements Service {
     const functionHost = new FunctionHost({ ...local, ...this.#parts.hosting })
     this.#undo.push(() => functionHost.stop({ graceMs: 0 }))
     await functionHost.start()
-    const awsCredentials = new AwsCredentials({ clock, log })
+    const credentials = new AwsCredentialChain(clock, { log })
     const functions = new ConfiguredFunctions({
       functions: this.#config.functions,
       host: functionHost,
       region,
       accountId,
-      inspect: new LambdaInspector({ credentials: awsCredentials, clock, log }).inspect,
+      inspect: new LambdaInspector({ credentials, clock, log }).inspect,
       ...lambdaOf(this.#config, log)
     })
-    const clusters = openClusters(this.#config, clock)
-    const invoke = new DirectInvoke(log, awsCredentials, new AddressGuard(refusedRanges(this.#config)))
+    const clusters = openClusters(this.#config, { aws: credentials, clock })
+    const invoke = new DirectInvoke({ log, clock, credentials, guard: new AddressGuard(refusedRanges(this.#config)) })
     this.#undo.push(async () => invoke[Symbol.asyncDispose]())
     const host = this.#parts.threads ?? openThreads(this.#config, this.#parts)
     this.#undo.push(() => host.close())

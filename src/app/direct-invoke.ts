@@ -1,11 +1,9 @@
-import type { AwsCredentials } from '../adapters/invoker/aws-credentials.ts'
+import type { LambdaInvokerOptions } from '../adapters/invoker/lambda.ts'
 import { openInvoker } from '../adapters/invoker/open.ts'
 import type { InvokeCall } from '../control/handlers/invoke.ts'
-import type { AddressGuard } from '../core/net/address-guard.ts'
 import type { InvokeReply } from '../core/retry/reply.ts'
 import type { FunctionEntry } from '../ports/functions.ts'
 import type { Invoker } from '../ports/invoker.ts'
-import type { Log } from '../ports/log.ts'
 
 /** Names of functions at AWS Lambda are the caller's, without end. */
 const mostOpen = 100
@@ -19,14 +17,10 @@ interface Opened {
 export class DirectInvoke implements AsyncDisposable {
   /** By ARN, the one called last at the end. */
   readonly #open = new Map<string, Opened>()
-  readonly #log: Log
-  readonly #credentials: AwsCredentials
-  readonly #guard: AddressGuard
+  readonly #options: LambdaInvokerOptions
 
-  constructor(log: Log, credentials: AwsCredentials, guard: AddressGuard) {
-    this.#log = log
-    this.#credentials = credentials
-    this.#guard = guard
+  constructor(options: LambdaInvokerOptions) {
+    this.#options = options
   }
 
   readonly call = async (entry: FunctionEntry, { payload, ...request }: InvokeCall): Promise<InvokeReply> => {
@@ -49,7 +43,7 @@ export class DirectInvoke implements AsyncDisposable {
 
   #opened(entry: FunctionEntry): Opened {
     const opened = this.#open.get(entry.arn) ?? {
-      invoker: openInvoker(entry.target, { log: this.#log, credentials: this.#credentials, guard: this.#guard }),
+      invoker: openInvoker(entry.target, this.#options),
       calls: 0
     }
     this.#open.delete(entry.arn)

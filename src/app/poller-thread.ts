@@ -5,7 +5,6 @@ import { AwsCredentialChain } from '../adapters/aws/credentials.ts'
 import { openDestination } from '../adapters/destination/open-destination.ts'
 import type { FromThread, ThreadOptions, ToThread } from '../adapters/host/thread-messages.ts'
 import { systemClock } from '../adapters/host/system-clock.ts'
-import { AwsCredentials } from '../adapters/invoker/aws-credentials.ts'
 import { openInvoker } from '../adapters/invoker/open.ts'
 import { openKafkaConsumer } from '../adapters/kafka/kafka-consumer.ts'
 import { topicDestination } from '../adapters/kafka/topic-destination.ts'
@@ -36,11 +35,13 @@ const {
   events
 } = workerData as ThreadOptions
 const log = openLog({ level: logLevel })
-const buffers = new EventBuffers()
-const credentials = new AwsCredentials({ clock: systemClock, log })
+const sharedUse = new SharedMemoryUse(cells, thread)
+let budget: MemoryBudget | undefined
+let buffers: EventBuffers | undefined
+const credentials = new AwsCredentialChain(systemClock, { log })
 const guard = new AddressGuard(refusedRanges)
 const secrets = openClusterSecrets({
-  aws: new AwsCredentialChain(systemClock),
+  aws: credentials,
   clock: systemClock,
   environment: process.env,
   strictAws,

@@ -5,11 +5,25 @@ export interface ExpiringAwsKeys extends AwsKeys {
   readonly expiration: Date
 }
 
+/** The keys of one identity, for who signs each request by itself. */
+export interface HeldAwsKeys {
+  /**
+   * Keys that outlast a request: at once when they are here, and then renewed in the background well before they expire.
+   * Otherwise a promise, which rejects as `AwsCredentials.keys` does.
+   */
+  current(): AwsKeys | Promise<AwsKeys>
+  /** AWS refused these very keys: whoever asks next waits for others. */
+  refused(keys: AwsKeys): void
+}
+
 /** Whose AWS credentials sign. */
 export interface AwsCredentials {
   /**
-   * Keys that are good for minutes at least: of the process, asked for each time, or of a role, which is assumed anew before
-   * they expire. Rejects with `MILL_AWS_CREDENTIALS`, `MILL_AWS_UNREACHABLE` or `MILL_ROLE_REFUSED`.
+   * Keys that are good for minutes at least, for AWS's clients and for tokens, which die with their keys. Those that say when they
+   * expire are kept until shortly before; others are looked for each time. Rejects with `MILL_AWS_CREDENTIALS`,
+   * `MILL_AWS_UNREACHABLE` or `MILL_ROLE_REFUSED`.
    */
   keys(identity: AwsIdentity): Promise<ExpiringAwsKeys>
+  /** One object for all who name the same identity. */
+  of(identity: AwsIdentity): HeldAwsKeys
 }

@@ -16,9 +16,6 @@ export const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** Packages that one folder alone may import, so that replacing one stays a matter of that folder. */
 export const fenced: Readonly<Record<string, string>> = { '@platformatic/kafka': 'src/adapters/kafka/' }
 
-/** Time is no outside system like the others: any adapter may take it as what it uses unless told otherwise. */
-const forEveryAdapter = 'src/adapters/host/system-clock.ts'
-
 /**
  * What breaks the rules in one source, each as a sentence naming file, import and rule. `file` starts with `src/`;
  * `packages` are those that users get (dependencies, not devDependencies).
@@ -41,9 +38,7 @@ function brokenByPath(file: string, room: string, { specifier, typeOnly }: Impor
   if (!specifier.endsWith('.ts')) return 'imports of ours name the .ts file'
   if (targetRoom === room) {
     const own = file.split('/')[2]
-    return room === 'adapters' && folder !== own && target !== forEveryAdapter
-      ? 'an outside system does not know another'
-      : undefined
+    return room === 'adapters' && folder !== own ? 'an outside system does not know another' : undefined
   }
   if (!mayImport[room]!.includes(targetRoom)) return `${room} may not import ${targetRoom}`
   return room === 'ports' && !typeOnly ? 'ports import core by type only' : undefined

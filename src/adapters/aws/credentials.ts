@@ -4,76 +4,61 @@ import { awsFailure } from '../../core/source/aws-failure.ts'
 import type { AwsCredentials, ExpiringAwsKeys } from '../../ports/aws-credentials.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { AwsIdentity } from '../../ports/cluster-security.ts'
+import type { Log } from '../../ports/log.ts'
+import { KeyCache, type FoundKeys } from './key-cache.ts'
 
-interface RoleEntry {
-  keys?: ExpiringAwsKeys
-  assuming?: Promise<ExpiringAwsKeys>
+export interface AwsCredentialChainOptions {
+  readonly log?: Log
+  /** Finds the keys of the process, anew each time. Default: the AWS SDK's chain (environment, profile, SSO, web identity, container, instance). */
+  readonly find?: (region: string) => Promise<FoundKeys>
 }
 
-/** Keys are renewed while they are good for this long yet: a token that is signed with them dies with them. */
-const renewBeforeMs = 5 * 60_000
-/** Of keys that do not expire; longer than `renewBeforeMs`, or none would ever be kept. */
-const askAgainMs = 10 * 60_000
 /** Nobody waits longer for an answer of AWS's. */
 const patienceMs = 10_000
 
-/** AWS's chain of credentials, and roles that are assumed with what it finds. Its clients are loaded when first needed. */
+/**
+ * AWS's chain of credentials, and roles that are assumed with what it finds; one for a thread, shared by all that call AWS.
+ * Its clients are loaded when first needed: most deployments never call AWS.
+ */
 export class AwsCredentialChain implements AwsCredentials {
   readonly #clock: Pick<Clock, 'now'>
-  readonly #roles = new Map<string, RoleEntry>()
+  readonly #log: Log | undefined
+  readonly #find: (region: string) => Promise<FoundKeys>
+  readonly #caches = new Map<string, KeyCache>()
   readonly #clients = new Map<string, Promise<STSClient>>()
 
-  constructor(clock: Pick<Clock, 'now'>) {
+  constructor(clock: Pick<Clock, 'now'>, { log, find = findOwn }: AwsCredentialChainOptions = {}) {
     this.#clock = clock
+    this.#log = log
+    this.#find = find
   }
 
   keys(identity: AwsIdentity): Promise<ExpiringAwsKeys> {
-    return identity.roleArn === undefined ? this.#ownKeys() : this.#roleKeys(identity, identity.roleArn)
+    return this.of(identity).lasting()
   }
 
-  /** Found anew each time, so that a profile or an environment of today counts, not that of the start. */
-  async #ownKeys(): Promise<ExpiringAwsKeys> {
+  of(identity: AwsIdentity): KeyCache {
+    const { region, roleArn, externalId } = identity
+    const key = `${region} ${roleArn ?? ''} ${externalId ?? ''}`
+    let cache = this.#caches.get(key)
+    if (cache === undefined) {
+      const find = roleArn === undefined ? () => this.#own(region) : () => this.#assume(identity, roleArn)
+      cache = new KeyCache(find, this.#clock, this.#log)
+      this.#caches.set(key, cache)
+    }
+    return cache
+  }
+
+  async #own(region: string): Promise<FoundKeys> {
     try {
-      const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers')
-      const found = await within(fromNodeProviderChain({ ignoreCache: true })())
-      return this.#plain(found)
+      return await this.#find(region)
     } catch (error) {
       // No cause goes along: an SDK's error holds requests, and who logs it would log them.
       throw new MillraceError('MILL_AWS_CREDENTIALS', [awsFailure(error).text])
     }
   }
 
-  /** The SDK keeps keys without an end for ever; with one it asks again. */
-  #plain({ accessKeyId, secretAccessKey, sessionToken, expiration }: FoundKeys): ExpiringAwsKeys {
-    return {
-      accessKeyId,
-      secretAccessKey,
-      ...(sessionToken === undefined ? {} : { sessionToken }),
-      expiration: expiration ?? new Date(this.#clock.now() + askAgainMs)
-    }
-  }
-
-  async #roleKeys(identity: AwsIdentity, roleArn: string): Promise<ExpiringAwsKeys> {
-    const key = `${identity.region} ${roleArn} ${identity.externalId ?? ''}`
-    const entry = this.#roles.get(key) ?? {}
-    this.#roles.set(key, entry)
-    const leftMs = (entry.keys?.expiration.getTime() ?? 0) - this.#clock.now()
-    if (entry.keys !== undefined && leftMs > renewBeforeMs) return entry.keys
-    entry.assuming ??= this.#assume(identity, roleArn)
-      .then(keys => (entry.keys = keys))
-      .finally(() => {
-        delete entry.assuming
-      })
-    try {
-      return await entry.assuming
-    } catch (error) {
-      // STS may be away for minutes: what is good still is used to its end.
-      if (entry.keys !== undefined && entry.keys.expiration.getTime() > this.#clock.now()) return entry.keys
-      throw error
-    }
-  }
-
-  async #assume({ region, externalId }: AwsIdentity, roleArn: string): Promise<ExpiringAwsKeys> {
+  async #assume({ region, externalId }: AwsIdentity, roleArn: string): Promise<FoundKeys> {
     const client = await this.#client(region)
     const { AssumeRoleCommand } = await import('@aws-sdk/client-sts')
     try {
@@ -87,12 +72,12 @@ export class AwsCredentialChain implements AwsCredentials {
       )
       if (given?.AccessKeyId === undefined || given.SecretAccessKey === undefined)
         throw new Error('the answer holds no credentials')
-      return this.#plain({
+      return {
         accessKeyId: given.AccessKeyId,
         secretAccessKey: given.SecretAccessKey,
         sessionToken: given.SessionToken,
         expiration: given.Expiration
-      })
+      }
     } catch (error) {
       throw roleError(error, roleArn)
     }
@@ -105,7 +90,7 @@ export class AwsCredentialChain implements AwsCredentials {
       ({ STSClient }) =>
         new STSClient({
           region,
-          credentials: () => this.#ownKeys(),
+          credentials: () => this.keys({ region }),
           maxAttempts: 2,
           requestHandler: { connectionTimeout: 3_000, requestTimeout: 5_000, throwOnRequestTimeout: true }
         })
@@ -115,19 +100,20 @@ export class AwsCredentialChain implements AwsCredentials {
   }
 }
 
+/** A fresh chain for each question: the SDK's own keeps what it has found, and so would never see a changed file. */
+async function findOwn(region: string): Promise<FoundKeys> {
+  const { fromNodeProviderChain } = await import('@aws-sdk/credential-providers')
+  const chain = fromNodeProviderChain({ ignoreCache: true })
+  // A profile may name a role without saying whose STS is to be asked.
+  return within(chain({ callerClientConfig: { region: async () => region } }))
+}
+
 function roleError(error: unknown, roleArn: string): MillraceError {
   if (error instanceof MillraceError) return new MillraceError('MILL_ROLE_REFUSED', [roleArn, error.message])
   const { kind, text } = awsFailure(error)
   return kind === 'busy' || kind === 'unreachable'
     ? new MillraceError('MILL_AWS_UNREACHABLE', ['STS', `the role ${roleArn}`, text])
     : new MillraceError('MILL_ROLE_REFUSED', [roleArn, text])
-}
-
-interface FoundKeys {
-  readonly accessKeyId: string
-  readonly secretAccessKey: string
-  readonly sessionToken?: string | undefined
-  readonly expiration?: Date | undefined
 }
 
 /** Steps of the chain (a metadata service, a process) have no end of their own that is short enough. */

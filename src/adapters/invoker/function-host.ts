@@ -7,7 +7,6 @@ import type { Clock } from '../../ports/clock.ts'
 import type { HttpTarget } from '../../ports/functions.ts'
 import type { Log } from '../../ports/log.ts'
 import type { Service } from '../../ports/service.ts'
-import { systemClock } from '../host/system-clock.ts'
 import { FolderWatch } from './folder-watch.ts'
 import type { OnFunctionEvent } from './function-event.ts'
 import { FunctionRunner } from './function-runner.ts'
@@ -39,7 +38,7 @@ export interface FunctionHostOptions extends HostingOptions {
   readonly region: string
   readonly accountId: string
   readonly log: Log
-  readonly clock?: Clock
+  readonly clock: Clock
 }
 
 /** Beyond a function's own time: for the start of a process (10 s at most), a place in the queue, and the way. */
@@ -63,7 +62,7 @@ export class FunctionHost implements Service {
 
   constructor(options: FunctionHostOptions) {
     this.#options = options
-    this.#clock = options.clock ?? systemClock
+    this.#clock = options.clock
   }
 
   start(): Promise<void> {

@@ -6,7 +6,6 @@ import type { Clock } from '../../ports/clock.ts'
 import type { HttpTarget } from '../../ports/functions.ts'
 import type { Invoker, InvokeRequest } from '../../ports/invoker.ts'
 import type { Log } from '../../ports/log.ts'
-import { systemClock } from '../host/system-clock.ts'
 import { CallPermits } from './call-permits.ts'
 import { CallPool } from './call-pool.ts'
 import { compressed } from './compressed-event.ts'
@@ -17,7 +16,7 @@ export interface InvokerOptions {
   /** Most connections; should be no fewer than the calls in flight. Default 16. */
   readonly connections?: number
   readonly log?: Log
-  readonly clock?: Clock
+  readonly clock: Clock
   /** Addresses not to connect to. Default: those of metadata services. */
   readonly guard?: AddressGuard
 }
@@ -28,7 +27,7 @@ const unguarded = new AddressGuard([])
 export const hostOf = (url: string): string => new URL(url).host
 
 /** Calls a function behind an HTTP endpoint; the rules are in "Functions over HTTP" of the documentation. Throws on a URL that is none. */
-export function openHttpInvoker(target: HttpTarget, options: InvokerOptions = {}): Invoker {
+export function openHttpInvoker(target: HttpTarget, options: InvokerOptions): Invoker {
   return new HttpInvoker(target, options)
 }
 
@@ -48,7 +47,7 @@ class HttpInvoker implements Invoker {
     this.#target = target
     this.#url = url
     this.#options = options
-    this.#clock = options.clock ?? systemClock
+    this.#clock = options.clock
     this.#path = `${url.pathname}${url.search}`
     this.#headers = fixedHeaders(url, target)
     this.#permits = target.permits && new CallPermits(target.permits, this.#clock)

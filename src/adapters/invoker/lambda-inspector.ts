@@ -1,9 +1,9 @@
 import type { GetFunctionConfigurationCommandOutput, LambdaServiceException } from '@aws-sdk/client-lambda'
 import { MillraceError } from '../../core/errors.ts'
+import type { AwsCredentials } from '../../ports/aws-credentials.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { FunctionFacts, LambdaTarget } from '../../ports/functions.ts'
 import type { Log } from '../../ports/log.ts'
-import { messageOf, type AwsCredentials } from './aws-credentials.ts'
 
 export interface LambdaInspectorOptions {
   readonly credentials: AwsCredentials
@@ -29,7 +29,7 @@ export class LambdaInspector {
     this.#options = options
   }
 
-  /** Rejects with `MILL_FUNCTION_NOT_FOUND`, `MILL_AWS_CREDENTIALS` or `MILL_AWS_UNREACHABLE`. */
+  /** Rejects with `MILL_FUNCTION_NOT_FOUND`, `MILL_AWS_CREDENTIALS`, `MILL_AWS_UNREACHABLE` or `MILL_ROLE_REFUSED`. */
   readonly inspect = async (target: LambdaTarget, qualifier: string | undefined): Promise<FunctionFacts> => {
     const { endpoint, functionName, role } = target
     const key = JSON.stringify([endpoint, functionName, qualifier, role?.roleArn, role?.externalId])
@@ -44,15 +44,11 @@ export class LambdaInspector {
 
   async #ask(target: LambdaTarget, qualifier: string | undefined): Promise<FunctionFacts> {
     const { functionName, region, endpoint, role } = target
-    const cache = this.#options.credentials.of(role, region)
-    await Promise.resolve(cache.current()).catch((error: unknown) => {
-      throw new MillraceError('MILL_AWS_CREDENTIALS', [messageOf(error)])
-    })
     const { GetFunctionConfigurationCommand, LambdaClient } = await import('@aws-sdk/client-lambda')
     const client = new LambdaClient({
       region,
       endpoint,
-      credentials: async () => cache.current(),
+      credentials: () => this.#options.credentials.keys({ region, ...role }),
       maxAttempts: 2,
       requestHandler: { connectionTimeout: connectMs, requestTimeout: answerMs, throwOnRequestTimeout: true }
     })
@@ -60,6 +56,7 @@ export class LambdaInspector {
     try {
       return factsOf(await client.send(new GetFunctionConfigurationCommand(input)))
     } catch (error) {
+      if (error instanceof MillraceError) throw error
       return this.#factsOfRefusal(error as LambdaServiceException, functionName)
     } finally {
       client.destroy()
@@ -76,7 +73,7 @@ export class LambdaInspector {
     }
     // An emulator that has only Invoke answers what no service of AWS does.
     if (status === 404 || status === 405 || status === 501) return {}
-    const why = status === undefined ? messageOf(error) : `${status} ${error.name}: ${error.message}`
+    const why = status === undefined ? error.message : `${status} ${error.name}: ${error.message}`
     // Without its cause: an error of the SDK holds the request, and whoever logs it would log that.
     throw new MillraceError('MILL_AWS_UNREACHABLE', ['AWS Lambda', `function ${functionName}`, why])
   }

@@ -1,10 +1,10 @@
 import type { InvokeReply } from '../../core/retry/reply.ts'
+import type { AwsCredentials, HeldAwsKeys } from '../../ports/aws-credentials.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { AwsKeys } from '../../ports/cluster-security.ts'
 import type { LambdaTarget } from '../../ports/functions.ts'
 import type { Invoker, InvokeRequest } from '../../ports/invoker.ts'
 import type { Log } from '../../ports/log.ts'
-import { systemClock } from '../host/system-clock.ts'
-import { messageOf, type AwsCredentials, type CredentialCache, type ProvidedCredentials } from './aws-credentials.ts'
 import { CallPermits } from './call-permits.ts'
 import { CallPool } from './call-pool.ts'
 import { first, type HttpAnswer } from './http-reply.ts'
@@ -41,7 +41,7 @@ class LambdaInvoker implements Invoker {
   readonly #target: LambdaTarget
   readonly #clock: Clock
   readonly #url: URL
-  readonly #credentials: CredentialCache
+  readonly #credentials: HeldAwsKeys
   readonly #permits: CallPermits | undefined
   readonly #pool: CallPool
   /** By qualifier, and whether the log is wanted. A mapping has one. */
@@ -52,15 +52,12 @@ class LambdaInvoker implements Invoker {
   /** What AWS's clock is ahead of ours. */
   #skewMs = 0
 
-  constructor(
-    target: LambdaTarget,
-    { credentials, connections = 16, log, clock = systemClock, guard }: LambdaInvokerOptions
-  ) {
+  constructor(target: LambdaTarget, { credentials, connections = 16, log, clock, guard }: LambdaInvokerOptions) {
     this.#target = target
     this.#clock = clock
     this.#log = log
     this.#url = new URL(target.endpoint)
-    this.#credentials = credentials.of(target.role, target.region)
+    this.#credentials = credentials.of({ region: target.region, ...target.role })
     this.#permits = target.permits && new CallPermits(target.permits, clock)
     this.#pool = new CallPool({
       origin: this.#url.origin,
@@ -93,11 +90,7 @@ class LambdaInvoker implements Invoker {
       : this.#post(event, request, credentials)
   }
 
-  async #postLater(
-    event: Uint8Array,
-    request: InvokeRequest,
-    coming: Promise<ProvidedCredentials>
-  ): Promise<InvokeReply> {
+  async #postLater(event: Uint8Array, request: InvokeRequest, coming: Promise<AwsKeys>): Promise<InvokeReply> {
     const { promise: cut, resolve } = Promise.withResolvers<'aborted'>()
     const onAbort = () => resolve('aborted')
     request.signal.addEventListener('abort', onAbort)
@@ -105,18 +98,15 @@ class LambdaInvoker implements Invoker {
       const credentials = await Promise.race([coming, cut])
       return credentials === 'aborted' ? { kind: 'aborted' } : await this.#post(event, request, credentials)
     } catch (error) {
-      const message = `no AWS credentials to call ${this.#target.functionName} with: ${messageOf(error)}`
+      const why = error instanceof Error ? error.message : String(error)
+      const message = `${this.#target.functionName} cannot be called: ${why}`
       return { kind: 'unavailable', message }
     } finally {
       request.signal.removeEventListener('abort', onAbort)
     }
   }
 
-  async #post(
-    event: Uint8Array,
-    request: InvokeRequest,
-    credentials: ProvidedCredentials | undefined
-  ): Promise<InvokeReply> {
+  async #post(event: Uint8Array, request: InvokeRequest, credentials: AwsKeys | undefined): Promise<InvokeReply> {
     const { path, signer, headers } = this.#prepare(request)
     const signed = credentials && signer.sign(event, credentials, this.#clock.now() + this.#skewMs)
     const reply = await this.#pool.post(path, signed ? [...headers, ...signed] : [...headers], event, request.signal)

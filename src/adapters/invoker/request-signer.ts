@@ -1,11 +1,5 @@
 import { createHmac, createSecretKey, hash, type KeyObject } from 'node:crypto'
-
-/** What AWS gives to sign with. */
-export interface SigningCredentials {
-  readonly accessKeyId: string
-  readonly secretAccessKey: string
-  readonly sessionToken?: string
-}
+import type { AwsKeys } from '../../ports/cluster-security.ts'
 
 /** What all requests of a signer have in common. */
 export interface SignedRequest {
@@ -41,7 +35,7 @@ export class RequestSigner {
   }
 
   /** The headers to add, names and values in turn: `x-amz-date`, `x-amz-security-token`, `authorization`. `nowMs`: epoch. */
-  sign(body: Uint8Array, credentials: SigningCredentials, nowMs: number): string[] {
+  sign(body: Uint8Array, credentials: AwsKeys, nowMs: number): string[] {
     const { accessKeyId, secretAccessKey, sessionToken } = credentials
     if (sessionToken !== this.#token) {
       this.#token = sessionToken

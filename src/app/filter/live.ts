@@ -35,9 +35,10 @@ export async function runLive(action: LiveAction, patternTexts: readonly string[
   const { config, warnings } = await loadConfig({ cwd: io.cwd, env: io.env, configFile: action.configFile })
   for (const warning of warnings) io.stderr.write(`millrace: ${warning}\n`)
   const target = await targetOf(action, patternTexts, io)
-  const cluster = await openClusters(config, systemClock).address(target.wish)
+  const aws = new AwsCredentialChain(systemClock)
+  const cluster = await openClusters(config, { aws, clock: systemClock }).address(target.wish)
   const secrets = openClusterSecrets({
-    aws: new AwsCredentialChain(systemClock),
+    aws,
     clock: systemClock,
     environment: io.env,
     strictAws: config.strictAws

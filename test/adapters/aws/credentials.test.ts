@@ -82,7 +82,10 @@ describe('keys of a role', () => {
       [['AssumeRole', 'eu-central-1', 'AKIATEST']]
     )
     const form = new URLSearchParams(aws.calls[0]?.body)
-    assert.deepEqual([form.get('RoleArn'), form.get('ExternalId')], [roleArn, 'an-id'])
+    assert.deepEqual(
+      ['RoleArn', 'ExternalId', 'RoleSessionName'].map(name => form.get(name)),
+      [roleArn, 'an-id', 'millrace']
+    )
     await clock.advance(hour - 5 * 60_000 - 1)
     assert.equal((await chain.keys(role)).accessKeyId, 'ASIA1')
     await clock.advance(1)
@@ -102,6 +105,16 @@ describe('keys of a role', () => {
       code: 'MILL_AWS_UNREACHABLE',
       message: /^STS cannot be asked for the role arn/
     })
+  })
+
+  test('are the same for who signs by himself and for AWS’s clients, who wait together', async t => {
+    const aws = await StubAws.start(t)
+    const { chain, clock } = setup()
+    aws.answer = () => assumed(1, clock.now() + hour)
+    const [held, given] = await Promise.all([chain.of(role).current(), chain.keys({ ...role })])
+    assert.equal(held, given)
+    assert.equal(chain.of({ ...role }).current(), given)
+    assert.deepEqual(aws.operations, ['AssumeRole'])
   })
 
   test('of different roles, external ids and regions are kept apart', async t => {

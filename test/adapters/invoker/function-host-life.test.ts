@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
+import { systemClock } from '../../../src/adapters/host/system-clock.ts'
 import { FunctionHost } from '../../../src/adapters/invoker/function-host.ts'
 import { eventually } from '../../support/poll.ts'
 import { textOf } from '../../contracts/invoker.ts'
@@ -148,7 +149,8 @@ test('a second stop without grace ends the first, and the call was not the funct
 test('a host starts and stops in any order, and works after', async () => {
   const log = new LogBook()
   const functions = [{ name: 'pid', handler: 'styles.pid', baseDir: fixtures }]
-  const open = () => new FunctionHost({ functions, region: 'us-east-1', accountId: '000000000000', log })
+  const open = () =>
+    new FunctionHost({ functions, region: 'us-east-1', accountId: '000000000000', log, clock: systemClock })
   await open().stop()
   const host = open()
   await host.start()

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { openHttpInvoker } from '../../../src/adapters/invoker/http.ts'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { test } from 'node:test'
+import { systemClock } from '../../../src/adapters/host/system-clock.ts'
+import { openHttpInvoker } from '../../../src/adapters/invoker/http.ts'
 import { anEvent, aRequest, invokerContract, textOf } from '../../contracts/invoker.ts'
 import { hosting, type SomeFunction } from './hosted.ts'
 
@@ -226,7 +227,7 @@ test('who does not know the token is sent away', async () => {
   await using world = await hosting([style('returning')])
   const { url } = world.host.target('returning')
   for (const headers of [{}, { 'x-millrace-token': 'guess' }, { 'x-millrace-token': 'x'.repeat(43) }] as const) {
-    const invoker = openHttpInvoker({ kind: 'http', url, headers, timeoutMs: 5_000 })
+    const invoker = openHttpInvoker({ kind: 'http', url, headers, timeoutMs: 5_000 }, { clock: systemClock })
     const reply = await invoker.invoke(anEvent({ do: 'empty' }), aRequest())
     await invoker.close()
     assert.ok(reply.kind === 'function-error')

@@ -1,6 +1,7 @@
 import { EventEmitter, once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { systemClock } from '../../../src/adapters/host/system-clock.ts'
 import {
   FunctionHost,
   type FunctionEvent,
@@ -100,13 +101,14 @@ export async function hosting(functions: readonly SomeFunction[], options: Parti
     region: 'eu-west-1',
     accountId: '123456789012',
     log,
+    clock: systemClock,
     onEvent: events.take,
     ...options
   })
   await host.start()
   const opened: Invoker[] = []
   const open = (name: string, more: Partial<HttpTarget> = {}) => {
-    const invoker = openHttpInvoker({ ...host.target(name), ...more })
+    const invoker = openHttpInvoker({ ...host.target(name), ...more }, { clock: systemClock })
     opened.push(invoker)
     return invoker
   }

@@ -11,6 +11,7 @@ import { after, before, describe, test } from 'node:test'
 import type { TLSSocket } from 'node:tls'
 import { gunzipSync } from 'node:zlib'
 import { CallPermits } from '../../../src/adapters/invoker/call-permits.ts'
+import { systemClock } from '../../../src/adapters/host/system-clock.ts'
 import { openHttpInvoker } from '../../../src/adapters/invoker/http.ts'
 import type { HttpTarget } from '../../../src/ports/functions.ts'
 import { anEvent, aRequest, textOf } from '../../contracts/invoker.ts'
@@ -69,7 +70,10 @@ async function setup(options: http2.SecureServerOptions = {}) {
     sessions,
     async call(more: Partial<HttpTarget> = {}) {
       const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`
-      const invoker = openHttpInvoker({ kind: 'http', url, headers: {}, timeoutMs: 5_000, ...more })
+      const invoker = openHttpInvoker(
+        { kind: 'http', url, headers: {}, timeoutMs: 5_000, ...more },
+        { clock: systemClock }
+      )
       opened.push(invoker)
       return invoker.invoke(anEvent({ do: 'empty' }), aRequest())
     },
@@ -141,7 +145,7 @@ describe('HTTP/2', () => {
 
 test('events are sent in gzip when the target wants it, but for small ones', async () => {
   await using double = await ScriptedFunction.open()
-  const invoker = openHttpInvoker(double.target({ compress: 'gzip' }))
+  const invoker = openHttpInvoker(double.target({ compress: 'gzip' }), { clock: systemClock })
   const large = anEvent({ do: 'digest', padding: 'a'.repeat(100_000) })
   let sent: Buffer | undefined
   double.answerNext((response, event) => {
@@ -162,7 +166,7 @@ test('events are sent in gzip when the target wants it, but for small ones', asy
 test('no more calls at a time than the target permits; the others wait without being late', async () => {
   await using double = await ScriptedFunction.open()
   const permits = CallPermits.memory(3)
-  const invoker = openHttpInvoker(double.target({ permits, timeoutMs: 150 }))
+  const invoker = openHttpInvoker(double.target({ permits, timeoutMs: 150 }), { clock: systemClock })
   const slow = () => invoker.invoke(anEvent({ do: 'late', value: 1, afterMs: 40 }), aRequest())
   const replies = await Promise.all(Array.from({ length: 15 }, slow))
   assert.deepEqual(new Set(replies.map(textOf)), new Set(['1']))
@@ -172,7 +176,7 @@ test('no more calls at a time than the target permits; the others wait without b
 
 for (const url of ['http://169.254.169.254/latest', 'http://[fd00:ec2::254]/', 'http://[::ffff:169.254.170.2]/']) {
   test(`no function is called where a cloud gives away credentials: ${url}`, async () => {
-    const invoker = openHttpInvoker({ kind: 'http', url, headers: {}, timeoutMs: 1_000 })
+    const invoker = openHttpInvoker({ kind: 'http', url, headers: {}, timeoutMs: 1_000 }, { clock: systemClock })
     const reply = await invoker.invoke(anEvent({ do: 'empty' }), aRequest())
     assert.ok(reply.kind === 'unavailable')
     assert.match(reply.message, /must not be reached/)

@@ -13,7 +13,7 @@ async function setup(more: Partial<HttpTarget> = {}) {
   const double = await ScriptedFunction.open()
   const opened: Invoker[] = []
   const open = (overrides: Partial<HttpTarget> = {}) => {
-    const invoker = openHttpInvoker(double.target({ ...more, ...overrides }))
+    const invoker = openHttpInvoker(double.target({ ...more, ...overrides }), { clock: systemClock })
     opened.push(invoker)
     return invoker
   }
@@ -285,7 +285,7 @@ test('a call that never got a connection was not sent: unavailable, and nothing 
 
 test('calls use kept connections, no more than allowed', async () => {
   await using world = await setup()
-  const invoker = openHttpInvoker(world.double.target(), { connections: 2 })
+  const invoker = openHttpInvoker(world.double.target(), { connections: 2, clock: systemClock })
   await Promise.all(Array.from({ length: 20 }, () => invoker.invoke(anything(), aRequest())))
   assert.equal(world.double.calls.length, 20)
   assert.ok(world.double.sockets.size <= 2, `${world.double.sockets.size} connections`)

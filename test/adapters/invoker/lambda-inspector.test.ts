@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { test } from 'node:test'
-import { AwsCredentials } from '../../../src/adapters/invoker/aws-credentials.ts'
+import { AwsCredentialChain } from '../../../src/adapters/aws/credentials.ts'
 import { LambdaInspector } from '../../../src/adapters/invoker/lambda-inspector.ts'
 import type { LambdaTarget } from '../../../src/ports/functions.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
@@ -27,12 +27,12 @@ async function setup(answer: Answer, { hasCredentials = true } = {}) {
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const clock = new FakeClock()
   const log = new RecordingLog()
-  const provider = async () => {
+  const find = async () => {
     if (!hasCredentials) throw new Error('Could not load credentials from any providers')
     return { accessKeyId: 'A', secretAccessKey: 's' }
   }
   const { inspect } = new LambdaInspector({
-    credentials: new AwsCredentials({ provider: async () => provider }),
+    credentials: new AwsCredentialChain(clock, { find }),
     clock,
     log
   })

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
-import { AwsCredentials, type CredentialProvider } from '../../../src/adapters/invoker/aws-credentials.ts'
+import { AwsCredentialChain } from '../../../src/adapters/aws/credentials.ts'
+import type { FoundKeys } from '../../../src/adapters/aws/key-cache.ts'
+import { systemClock } from '../../../src/adapters/host/system-clock.ts'
 import { openLambdaInvoker, type LambdaInvokerOptions } from '../../../src/adapters/invoker/lambda.ts'
 import { readSignature, SigningKeys } from '../../../src/control/sigv4.ts'
 import type { LambdaTarget } from '../../../src/ports/functions.ts'
@@ -12,7 +14,7 @@ export const key = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'wJalrXUtnFEMI
 
 export interface LambdaWorldOptions {
   readonly target?: Partial<LambdaTarget>
-  readonly provider?: CredentialProvider
+  readonly provider?: () => Promise<FoundKeys>
   /** Of the server; default: ours. */
   readonly nowMs?: () => number
 }
@@ -23,7 +25,7 @@ export async function openLambdaWorld({ target = {}, provider, nowMs = Date.now 
     target.signed === false ? undefined : refusalOf(request, event, nowMs())
   )
   const opened: Invoker[] = []
-  const credentials = new AwsCredentials({ provider: async () => provider ?? (async () => key) })
+  const credentials = new AwsCredentialChain(systemClock, { find: provider ?? (async () => key) })
   const open = (overrides: Partial<LambdaTarget> = {}, options: Partial<LambdaInvokerOptions> = {}) => {
     const invoker = openLambdaInvoker(
       {
@@ -36,7 +38,7 @@ export async function openLambdaWorld({ target = {}, provider, nowMs = Date.now 
         ...target,
         ...overrides
       },
-      { credentials, ...options }
+      { credentials, clock: systemClock, ...options }
     )
     opened.push(invoker)
     return invoker

@@ -178,7 +178,7 @@ describe('credentials', () => {
   test('without any nothing is called, and the reply says what is missing', async () => {
     await using world = await setup({ provider: async () => Promise.reject(new Error('Could not load credentials')) })
     const reply = await world.invoker.invoke(anything(), aRequest())
-    const message = `no AWS credentials to call ${arn} with: Could not load credentials`
+    const message = `${arn} cannot be called: There are no AWS credentials that can be used: Could not load credentials`
     assert.deepEqual(reply, { kind: 'unavailable', message })
     assert.equal(world.double.calls.length, 0)
   })

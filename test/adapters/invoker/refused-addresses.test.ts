@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { systemClock } from '../../../src/adapters/host/system-clock.ts'
 import { openHttpInvoker } from '../../../src/adapters/invoker/http.ts'
 import { AddressGuard } from '../../../src/core/net/address-guard.ts'
 import type { HttpTarget } from '../../../src/ports/functions.ts'
@@ -13,7 +14,7 @@ async function setup(t: TestContext) {
     const url = target.url ?? fn.url
     const invoker = openHttpInvoker(
       { kind: 'http', headers: {}, timeoutMs: 5_000, ...target, url },
-      { guard: new AddressGuard(ranges) }
+      { guard: new AddressGuard(ranges), clock: systemClock }
     )
     t.after(() => invoker.close())
     return invoker.invoke(Buffer.from('{"records":{}}'), { requestId: 'r', signal: new AbortController().signal })

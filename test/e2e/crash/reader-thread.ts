@@ -1,8 +1,8 @@
 // What a reader's thread runs: one poller, put together as src/app/poller-thread.ts does, but in quicker time.
 import { randomUUID } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
+import { AwsCredentialChain } from '../../../src/adapters/aws/credentials.ts'
 import { systemClock } from '../../../src/adapters/host/system-clock.ts'
-import { AwsCredentials } from '../../../src/adapters/invoker/aws-credentials.ts'
 import { openInvoker } from '../../../src/adapters/invoker/open.ts'
 import { openKafkaConsumer } from '../../../src/adapters/kafka/kafka-consumer.ts'
 import { EventBuffers } from '../../../src/poller/event-buffers.ts'
@@ -64,9 +64,10 @@ const consumer = openKafkaConsumer(
   { clock: systemClock, log },
   { sessionTimeoutMs }
 )
+const credentials = new AwsCredentialChain(systemClock)
 const poller = new Poller(assignment, drainMs * haste, {
   consumer: bugInConsumer(bug, consumer),
-  invoker: bugInInvoker(bug, openInvoker(target, { log, clock: systemClock, credentials: new AwsCredentials() })),
+  invoker: bugInInvoker(bug, openInvoker(target, { log, clock: systemClock, credentials })),
   clock: hasty,
   log,
   buffers: new EventBuffers(),

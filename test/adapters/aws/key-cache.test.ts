@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { AwsCredentials, type ProvidedCredentials } from '../../../src/adapters/invoker/aws-credentials.ts'
+import { KeyCache, type FoundKeys } from '../../../src/adapters/aws/key-cache.ts'
 import { FakeClock, settled } from '../../support/fake-clock.ts'
 import { RecordingLog } from '../../support/recording-log.ts'
 
@@ -9,23 +9,18 @@ const minuteMs = 60_000
 function setup({ lifeMs }: { lifeMs?: number } = {}) {
   const clock = new FakeClock()
   const log = new RecordingLog()
-  const asked: string[] = []
+  const asked: number[] = []
   const world = { fails: false }
-  const credentials = new AwsCredentials({
-    clock,
-    log,
-    provider: async (role, region) => async () => {
-      asked.push(`${role?.roleArn ?? 'own'} ${region}`)
-      if (world.fails) throw new Error('nobody answers')
-      const provided: ProvidedCredentials = {
-        accessKeyId: `key${asked.length}`,
-        secretAccessKey: 's',
-        ...(lifeMs === undefined ? {} : { expiration: new Date(clock.now() + lifeMs) })
-      }
-      return provided
+  const find = async (): Promise<FoundKeys> => {
+    asked.push(clock.now())
+    if (world.fails) throw new Error('nobody answers')
+    return {
+      accessKeyId: `key${asked.length}`,
+      secretAccessKey: 's',
+      ...(lifeMs === undefined ? {} : { expiration: new Date(clock.now() + lifeMs) })
     }
-  })
-  return { clock, log, asked, world, credentials, cache: credentials.of(undefined, 'eu-west-1') }
+  }
+  return { clock, log, asked, world, cache: new KeyCache(find, clock, log) }
 }
 
 test('calls at the same time ask once, and later ones get what is there without waiting', async () => {
@@ -88,11 +83,22 @@ test('refused ones are not used again, but a refusal of older ones says nothing 
   assert.equal((await cache.current()).accessKeyId, 'key2')
 })
 
-test('each role has its own, shared by all that assume it', async () => {
-  const { credentials, asked } = setup()
-  const role = { roleArn: 'arn:aws:iam::123456789012:role/caller', externalId: 'x' }
-  assert.equal(credentials.of(role, 'eu-west-1'), credentials.of({ ...role }, 'eu-west-1'))
-  assert.notEqual(credentials.of(role, 'eu-west-1'), credentials.of({ ...role, externalId: 'y' }, 'eu-west-1'))
-  await credentials.of(role, 'eu-west-1').current()
-  assert.deepEqual(asked, [`${role.roleArn} eu-west-1`])
+test('who needs them for minutes waits for new ones, who signs one request does not', async () => {
+  const { cache, asked, clock } = setup({ lifeMs: 60 * minuteMs })
+  await cache.lasting()
+  await clock.advance(54 * minuteMs)
+  assert.equal((await cache.lasting()).accessKeyId, 'key1')
+  await clock.advance(2 * minuteMs)
+  const [request, token] = [cache.current(), cache.lasting()]
+  assert.ok(!(request instanceof Promise) && request.accessKeyId === 'key1')
+  assert.equal((await token).accessKeyId, 'key2')
+  assert.equal(asked.length, 2)
+})
+
+test('for minutes those that do not say when they end are found each time, once for all who ask then', async () => {
+  const { cache, clock } = setup()
+  const [first, same] = await Promise.all([cache.lasting(), cache.lasting()])
+  assert.equal(first, same)
+  assert.equal((await cache.lasting()).accessKeyId, 'key2')
+  assert.deepEqual(first.expiration, new Date(clock.now() + 10 * minuteMs))
 })
