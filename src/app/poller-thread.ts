@@ -35,9 +35,7 @@ const {
   events
 } = workerData as ThreadOptions
 const log = openLog({ level: logLevel })
-const sharedUse = new SharedMemoryUse(cells, thread)
-let budget: MemoryBudget | undefined
-let buffers: EventBuffers | undefined
+const buffers = new EventBuffers()
 const credentials = new AwsCredentialChain(systemClock, { log })
 const guard = new AddressGuard(refusedRanges)
 const secrets = openClusterSecrets({
@@ -120,7 +118,6 @@ const tell = (event: PollerEvent) => {
 }
 if (events) forwardEvents(tell)
 
-send({ type: 'ready' })
 port.on('message', (message: ToThread) => {
   if (message.type === 'open') open(message.poller, message.assignment)
   else void stop(message.poller, message.graceMs)
