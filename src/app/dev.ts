@@ -188,12 +188,12 @@ class Dev {
   }
 
   async #seed(broker: DevBroker): Promise<void> {
-    const { seed } = this.#flags
-    if (seed === undefined) return
+    if (this.#seeds === undefined) return
+    const { file } = this.#seeds
     const { sendSeeds } = await import('./dev/send-seeds.ts')
-    const records = await sendSeeds(seed, broker.bootstrap, this.#io)
-    const text = `${recordsText(records)} of ${seed} sent`
-    this.#live.say({ kind: 'note', word: 'seed', text }, { kind: 'seeded', records, file: seed })
+    const records = await sendSeeds(this.#seeds, broker.bootstrap, this.#io)
+    const text = `${recordsText(records)} of ${file} sent`
+    this.#live.say({ kind: 'note', word: 'seed', text }, { kind: 'seeded', records, file })
   }
 
   // ---- what is said

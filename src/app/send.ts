@@ -38,10 +38,12 @@ export async function runSend(flags: SendFlags, io: Io): Promise<number> {
     signal: io.stop,
     onSent: records => account.add(records)
   })
+  let isWhole = false
   try {
     await sender.send(() => topic, interruptible(checked(withDefaults(recordsFrom(flags, io), flags), topic), io.stop))
+    isWhole = true
   } finally {
-    account.close()
+    account.close(isWhole)
   }
   return io.stop.aborted ? interruptedBy(io.stop) : exitCodes.ok
 }

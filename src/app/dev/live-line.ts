@@ -1,4 +1,5 @@
 import type { FunctionEvent } from '../../adapters/invoker/function-event.ts'
+import { problemPrefix, saysBatchFails } from '../../core/mapping/processing-result.ts'
 import type { CallEndedMessage, GivenUpMessage, PollerEvent, RecordRange } from '../../ports/poller-event.ts'
 
 /** What a line of the live log is about: each has a colour. */
@@ -38,7 +39,9 @@ export function pollerLine(event: PollerEvent, tookMs: number | undefined): Live
       return { kind: 'waiting', word: 'held', requestId, text }
     }
     case 'result':
-      return event.text.startsWith('PROBLEM') ? { kind: 'problem', text: event.text } : undefined
+      return event.text.startsWith(problemPrefix) && !saysBatchFails(event.text)
+        ? { kind: 'problem', text: event.text.slice(problemPrefix.length) }
+        : undefined
     case 'assigned':
     case 'released':
     case 'committed':

@@ -1,9 +1,14 @@
+import { statSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { MillraceError } from '../../core/errors.ts'
 import type { Io } from '../io.ts'
 import { recordsOf } from '../records/record-file.ts'
 import type { WrittenRecord } from '../records/record-line.ts'
 
 export interface Seeds {
+  readonly file: string
+  /** Of a pipe, which cannot be read again; absent: the file still has them. */
+  readonly kept?: readonly WrittenRecord[]
   /** In the order in which they first come. */
   readonly topics: readonly string[]
 }
@@ -20,9 +25,14 @@ export async function readSeeds(file: string, io: Pick<Io, 'cwd' | 'stdin'>): Pr
       'it must be a file, as it is checked before it is sent'
     ])
   const topics = new Set<string>()
+  const kept: WrittenRecord[] = []
+  const isPipe = statSync(resolve(io.cwd, file), { throwIfNoEntry: false })?.isFile() === false
   for await (const records of recordsOf(file, '--seed', io))
-    for (const record of records) topics.add(topicOfSeed(record, file))
-  return { topics: [...topics] }
+    for (const record of records) {
+      topics.add(topicOfSeed(record, file))
+      if (isPipe) kept.push(record)
+    }
+  return { file, topics: [...topics], ...(isPipe ? { kept } : {}) }
 }
 
 export function topicOfSeed({ topic }: WrittenRecord, file: string): string {

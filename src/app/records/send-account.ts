@@ -47,12 +47,12 @@ export class SendAccount {
     this.#draw()
   }
 
-  /** Says how many there were; not whether all are. */
-  close(): void {
+  /** Says how many were sent; of none only when there were none. */
+  close(isWhole: boolean): void {
     const { output, io, topic } = this.#options
     if (this.#drawnMs !== undefined) io.stderr.write('\r\u001B[K')
     this.#drawnMs = undefined
-    if (output === 'json') return
+    if (output === 'json' || (this.#sent === 0 && !isWhole)) return
     const places = this.#places.map(({ partition, offset }) => `${partition}@${offset}`)
     const where =
       this.#sent === 0

@@ -86,6 +86,10 @@ export function describeProblem(problem: ProcessingProblem): { text: string; rea
 export const saysNoBroker = (text: string): boolean =>
   text.startsWith(sentences.connection) || text.startsWith(sentences.unresolvable)
 
+/** A batch is being tried again, or waits for its destination: whoever hears of calls has heard it. */
+export const saysBatchFails = (text: string): boolean =>
+  text.startsWith(sentences.function) || text.startsWith(sentences.destination)
+
 const kindOfCode: Partial<Record<ErrorCode, ProcessingProblem['kind']>> = {
   MILL_CLUSTER_UNKNOWN: 'cluster-missing',
   MILL_CLUSTER_UNFIT: 'cluster-unfit',
