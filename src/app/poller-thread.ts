@@ -118,6 +118,7 @@ const tell = (event: PollerEvent) => {
 }
 if (events) forwardEvents(tell)
 
+send({ type: 'ready' })
 port.on('message', (message: ToThread) => {
   if (message.type === 'open') open(message.poller, message.assignment)
   else void stop(message.poller, message.graceMs)
