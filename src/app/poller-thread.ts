@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
 import { AwsCredentialChain } from '../adapters/aws/credentials.ts'
 import { openDestination } from '../adapters/destination/open-destination.ts'
+import { SharedMemoryUse } from '../adapters/host/shared-memory-use.ts'
 import type { FromThread, ThreadOptions, ToThread } from '../adapters/host/thread-messages.ts'
 import { systemClock } from '../adapters/host/system-clock.ts'
 import { openInvoker } from '../adapters/invoker/open.ts'
@@ -13,6 +14,7 @@ import { openClusterSecrets } from '../adapters/secrets/cluster-secrets.ts'
 import { forwardEvents } from './poller-events.ts'
 import { AddressGuard } from '../core/net/address-guard.ts'
 import { EventBuffers } from '../poller/event-buffers.ts'
+import { MemoryBudget } from '../poller/memory-budget.ts'
 import { Poller } from '../poller/poller.ts'
 import type { Destination } from '../ports/destination.ts'
 import type { Log } from '../ports/log.ts'
@@ -32,10 +34,13 @@ const {
   destinationDir,
   region,
   refusedRanges,
+  memory: { cells, thread },
   events
 } = workerData as ThreadOptions
 const log = openLog({ level: logLevel })
-const buffers = new EventBuffers()
+const sharedUse = new SharedMemoryUse(cells, thread)
+let budget: MemoryBudget | undefined
+let buffers: EventBuffers | undefined
 const credentials = new AwsCredentialChain(systemClock, { log })
 const guard = new AddressGuard(refusedRanges)
 const secrets = openClusterSecrets({
@@ -48,7 +53,11 @@ const secrets = openClusterSecrets({
 const pollers = new Map<number, Poller>()
 
 function open(poller: number, assignment: PollerAssignment): void {
-  const { spec, mapping, cluster, target } = assignment
+  const { spec, mapping, cluster, target, budgetBytes } = assignment
+  // The same for all.
+  budget ??= new MemoryBudget(budgetBytes, { process: sharedUse, clock: systemClock })
+  buffers ??= new EventBuffers(budget.events)
+  const memory = budget.open()
   const report = (report: PollerReport) => {
     if (events && report.kind === 'result') tell({ kind: 'result', mapping, text: report.text })
     send({ type: 'report', poller, report })
@@ -67,13 +76,14 @@ function open(poller: number, assignment: PollerAssignment): void {
         ...(clientRack === '' ? {} : { clientRack }),
         drainMs
       },
-      { clock: systemClock, log: mappingLog, secrets, guard }
+      { clock: systemClock, log: mappingLog, secrets, guard, memory }
     ),
     invoker: openInvoker(target, { log: mappingLog, clock: systemClock, credentials, guard }),
     ...openDestinationOf(assignment, mappingLog),
     clock: systemClock,
     log,
     buffers,
+    memory,
     backoff,
     strictAws,
     report,

@@ -3,12 +3,10 @@ import { MappingCounts } from './mapping-counts.ts'
 import { MappingRunner, type RunnerWorld } from './mapping-runner.ts'
 
 export interface FleetOptions extends Omit<RunnerWorld, 'budgetBytes' | 'counts'> {
-  /** Fetched and unfinished bytes of the whole process. */
+  /** Of the whole process: what was fetched and is not finished, and events that are out. */
   readonly memoryBudgetBytes: number
 }
 
-/** A poller can work with this much, however many there are. */
-const leastBudgetBytes = 8 * 1024 * 1024
 const pageSize = 1_000
 
 /** Sees what the store wants, and has it run. The API never talks to a poller: the store is the only meeting point. */
@@ -21,11 +19,7 @@ export class Fleet implements Service {
   #stopped: Promise<void> | undefined
 
   constructor({ memoryBudgetBytes, ...world }: FleetOptions) {
-    this.#world = {
-      ...world,
-      counts: this.counts,
-      budgetBytes: () => Math.max(leastBudgetBytes, Math.floor(memoryBudgetBytes / Math.max(1, this.#runners.size)))
-    }
+    this.#world = { ...world, counts: this.counts, budgetBytes: memoryBudgetBytes }
   }
 
   async start(): Promise<void> {
@@ -40,7 +34,6 @@ export class Fleet implements Service {
       for (const { uuid } of page.mappings) this.#runner(uuid)
       after = page.next
     } while (after !== undefined)
-    // All are known before the first starts, so that each gets its share of the budget.
     for (const runner of this.#runners.values()) runner.look()
   }
 

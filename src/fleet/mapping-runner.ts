@@ -26,8 +26,8 @@ export interface RunnerWorld {
   readonly clock: Clock
   readonly log: Log
   readonly counts: MappingCounts
-  /** Fetched and unfinished bytes a poller may hold. */
-  readonly budgetBytes: () => number
+  /** What all pollers of the process may hold together. */
+  readonly budgetBytes: number
   /** A poller may take this long to finish its calls in flight when its mapping changes. */
   readonly graceMs: number
 }
@@ -173,7 +173,7 @@ export class MappingRunner {
         bootstrapServers: cluster.bootstrapServers.join(','),
         target: entry.target,
         ...destinationOf(spec),
-        budgetBytes: this.#world.budgetBytes()
+        budgetBytes: this.#world.budgetBytes
       }
     } catch (error) {
       await this.#cannotRun(mapping, problemOfError(error))

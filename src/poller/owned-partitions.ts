@@ -10,11 +10,10 @@ import {
   type TopicPartition
 } from '../core/record.ts'
 import type { AssignedPartition } from '../ports/consumer.ts'
+import type { MemoryAccount } from './memory-budget.ts'
 
 /** What a record costs beside its payload: its row of positions, offset and timestamp. */
 const rowBytes = 40
-/** A partition may hold this much however small its share of the budget is: a fetch brings about as much. */
-const leastShareBytes = 1024 * 1024
 
 const heldBytesOf = (slice: Slice): number => slicePayloadBytes(slice) + sliceRecords(slice) * rowBytes
 const keyOf = ({ topic, partition }: TopicPartition): string => `${topic}-${partition}`
@@ -30,12 +29,14 @@ export class OwnedPartition implements TopicPartition {
   committedMetadata: string
   /** Fetched and unfinished. */
   heldBytes = 0
+  readonly #memory: MemoryAccount
   /** Where the log was cut while this was ours. */
   readonly #cuts: number[] = []
   /** Of blocks that were fetched after a cut: after how many. */
   readonly #cutsBefore = new WeakMap<Block, number>()
 
-  constructor({ topic, partition, startOffset, fresh, metadata }: AssignedPartition) {
+  constructor({ topic, partition, startOffset, fresh, metadata }: AssignedPartition, memory: MemoryAccount) {
+    this.#memory = memory
     this.topic = topic
     this.partition = partition
     this.lane = new Lane(topic, partition)
@@ -61,7 +62,7 @@ export class OwnedPartition implements TopicPartition {
       const slice = { block, from: 0, to: block.count }
       if (this.#cuts.length > 0) this.#cutsBefore.set(block, this.#cuts.length)
       this.ledger.fetched(block.offsets[0]!, block.nextOffset)
-      this.heldBytes += heldBytesOf(slice)
+      this.#hold(heldBytesOf(slice))
       this.lane.add(slice, now)
     }
     this.#resumeIfWhole()
@@ -130,28 +131,33 @@ export class OwnedPartition implements TopicPartition {
 
   /** The slice is not ours to finish any more: only its memory is freed. */
   forget(slice: Slice): void {
-    this.heldBytes -= heldBytesOf(slice)
+    this.#hold(-heldBytesOf(slice))
     slice.block.finish(sliceRecords(slice))
+  }
+
+  #hold(bytes: number): void {
+    this.heldBytes += bytes
+    this.#memory.records(bytes)
   }
 }
 
 /**
- * The partitions a poller owns, and their shares of its memory budget. A partition over its share is left out of the next
+ * The partitions a poller owns, and their shares of its memory. A partition over its share is left out of the next
  * fetch until half of the share is free again, so that it is neither refused nor asked for a few records at a time.
  */
 export class OwnedPartitions {
-  readonly #budgetBytes: number
+  readonly #memory: MemoryAccount
   readonly #byKey = new Map<string, OwnedPartition>()
   /** Lanes outlive their ownership: a call in flight still finishes its slices. */
   readonly #byLane = new WeakMap<Lane, OwnedPartition>()
   readonly #full = new Set<OwnedPartition>()
 
-  constructor(budgetBytes: number) {
-    this.#budgetBytes = budgetBytes
+  constructor(memory: MemoryAccount) {
+    this.#memory = memory
   }
 
   add(assigned: AssignedPartition): OwnedPartition {
-    const owned = new OwnedPartition(assigned)
+    const owned = new OwnedPartition(assigned, this.#memory)
     this.#byKey.set(keyOf(assigned), owned)
     this.#byLane.set(owned.lane, owned)
     return owned
@@ -185,27 +191,33 @@ export class OwnedPartitions {
 
   /** The partition has grown. */
   grew(owned: OwnedPartition): void {
-    // What is resumed goes out only when all of it is here: an earlier owner had room for it.
-    if (owned.heldBytes >= this.#shareBytes && owned.lane.resume?.complete !== false) this.#full.add(owned)
+    if (owned.heldBytes >= this.#memory.partitionBytes && !isResuming(owned)) this.#full.add(owned)
   }
 
-  /** The partition has shrunk; true when it may be fetched again although it was not just now. */
-  shrank(owned: OwnedPartition): boolean {
-    return owned.heldBytes < this.#shareBytes / 2 && this.#full.delete(owned)
+  /** Something has shrunk; true when a partition may be fetched again that might not just now. */
+  shrank(): boolean {
+    const enoughBytes = this.#memory.partitionBytes / 2
+    let any = false
+    for (const owned of this.#full)
+      if (owned.heldBytes === 0 || owned.heldBytes < enoughBytes) any = this.#full.delete(owned)
+    return any
   }
 
   wants(partition: TopicPartition): boolean {
     const owned = this.get(partition)
-    return owned !== undefined && !owned.lane.leaving && !this.#full.has(owned)
-  }
-
-  /** A partition is not fetched although none of its records is on the way: to wait for its window would gain nothing. */
-  get short(): boolean {
-    for (const { lane } of this.#full) if (!lane.busy) return true
+    if (owned === undefined || owned.lane.leaving || this.#full.has(owned)) return false
+    if (isResuming(owned) || this.#memory.hasRoomFor('fetch')) return true
+    this.#memory.wait('fetch')
     return false
   }
 
-  get #shareBytes(): number {
-    return Math.max(leastShareBytes, this.#budgetBytes / Math.max(1, this.#byKey.size))
+  /** Something is not fetched although none of its records is on the way: to wait for a window would gain nothing. */
+  get short(): boolean {
+    if (!this.#memory.hasRoomFor('fetch')) return true
+    for (const { lane } of this.#full) if (!lane.busy) return true
+    return false
   }
 }
+
+/** What is resumed goes out only when all of it is here: an earlier owner had room for it. */
+const isResuming = ({ lane }: OwnedPartition): boolean => lane.resume?.complete === false

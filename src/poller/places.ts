@@ -18,6 +18,11 @@ export class Places {
     return this.#taken < this.#most
   }
 
+  /** Nobody has one. */
+  get idle(): boolean {
+    return this.#taken === 0
+  }
+
   /** Resolves when a place is ours; it must be released. */
   take(): Promise<void> {
     if (this.free) {

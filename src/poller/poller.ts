@@ -26,6 +26,7 @@ import { Counters } from './counters.ts'
 import { Delivery, type DeliveryWorld } from './delivery.ts'
 import type { EventBuffers } from './event-buffers.ts'
 import { FailureRoute, type FailureRouteParts } from './failure-route.ts'
+import { type MemoryAccount, MemoryBudget } from './memory-budget.ts'
 import { type OwnedPartition, OwnedPartitions } from './owned-partitions.ts'
 import { Places } from './places.ts'
 import { ProcessingResult } from './processing-result.ts'
@@ -38,6 +39,8 @@ export interface PollerParts {
   readonly clock: Clock
   readonly log: Log
   readonly buffers: EventBuffers
+  /** Of the budget that it shares with others; absent: it has the assignment's for itself. */
+  readonly memory?: MemoryAccount
   readonly report: (report: PollerReport) => void
   readonly newRequestId: () => string
   /** How long to wait between tries; absent: as documented. */
@@ -63,6 +66,7 @@ export class Poller implements ConsumerListener {
   readonly #log: Log
   readonly #assembler: BatchAssembler
   readonly #committer: Committer
+  readonly #memory: MemoryAccount
   readonly #partitions: OwnedPartitions
   readonly #result: ProcessingResult
   readonly #counters: Counters
@@ -100,7 +104,12 @@ export class Poller implements ConsumerListener {
       ...(policy.reportsItemFailures || policy.maxAgeMs >= 0 ? { maxDoneBytes } : {}),
       singleLane: spec.tags['millrace:partition-batches'] === 'single'
     })
-    this.#partitions = new OwnedPartitions(assignment.budgetBytes)
+    this.#memory = parts.memory ?? new MemoryBudget(assignment.budgetBytes).open()
+    this.#memory.onRoom = () => {
+      parts.consumer.resume()
+      this.#schedulePump()
+    }
+    this.#partitions = new OwnedPartitions(this.#memory)
     const { clock, consumer } = parts
     this.#counters = new Counters(clock, parts.report)
     this.#committer = new Committer(mapping, consumer, clock, this.#log, this.#counters, () => this.#partitions.all())
@@ -144,6 +153,7 @@ export class Poller implements ConsumerListener {
     this.#committer.stop()
     await Promise.all([this.#parts.invoker.close(), this.#failures.close()])
     this.#counters.flush()
+    this.#memory.close()
     this.#mode = 'stopped'
   }
 
@@ -234,7 +244,7 @@ export class Poller implements ConsumerListener {
       owned.cut(to)
       for (const delivery of this.#deliveries.keys()) delivery.cut(owned.lane, to)
       if (owned.lane.records === 0) this.#assembler.withdraw(owned.lane)
-      this.#shrank(owned)
+      this.#shrank()
       this.#committer.note()
     }
   }
@@ -265,7 +275,7 @@ export class Poller implements ConsumerListener {
   #pump(): void {
     this.#cancelTimer?.()
     this.#cancelTimer = undefined
-    while (this.#mode === 'running' && this.#places.free) {
+    while (this.#mode === 'running' && this.#places.free && this.#mayCall()) {
       const now = this.#parts.clock.monotonicMs()
       const batch = this.#assembler.next(now, this.#partitions.short)
       if (batch === undefined) {
@@ -276,6 +286,13 @@ export class Poller implements ConsumerListener {
       const delivery = new Delivery(batch, this.#world)
       this.#deliveries.set(delivery, this.#deliver(delivery))
     }
+  }
+
+  /** Events that are out are held, too; a poller without one may always make one, whatever others hold. */
+  #mayCall(): boolean {
+    if (this.#places.idle || this.#memory.hasRoomFor('events')) return true
+    this.#memory.wait('events')
+    return false
   }
 
   #wakeAt(deadline: number | undefined, now: number): void {
@@ -318,12 +335,12 @@ export class Poller implements ConsumerListener {
         for (const slice of slices) owned.settle(slice)
         this.#result.settled()
         this.#committer.note()
-        this.#shrank(owned)
+        this.#shrank()
       },
       forget: ({ lane, slices }) => {
         const owned = this.#partitions.owner(lane)
         for (const slice of slices) owned.forget(slice)
-        this.#shrank(owned)
+        this.#shrank()
       },
       putBack: (share, arrivedAt) => {
         if (share.lane.leaving) this.#world.forget(share)
@@ -378,8 +395,8 @@ export class Poller implements ConsumerListener {
     })
   }
 
-  #shrank(owned: OwnedPartition): void {
-    if (this.#partitions.shrank(owned)) this.#parts.consumer.resume()
+  #shrank(): void {
+    if (this.#partitions.shrank()) this.#parts.consumer.resume()
   }
 
   #partitionMessage({ topic, partition }: TopicPartition): PartitionMessage {

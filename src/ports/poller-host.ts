@@ -16,7 +16,7 @@ export interface PollerAssignment {
   readonly target: FunctionTarget
   /** Where given-up records go; absent: they are dropped. */
   readonly destination?: DestinationTarget
-  /** Fetched and unfinished bytes this poller may hold. */
+  /** What all pollers of the process may hold together; what of it is this one's follows from what the others hold. */
   readonly budgetBytes: number
 }
 

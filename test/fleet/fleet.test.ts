@@ -245,19 +245,6 @@ test('a cluster that is not configured is said so', async () => {
   assert.match((await store.get(uuid))!.lastProcessingResult, /arn:aws:kafka:us-east-1:0:cluster\/a\/b/)
 })
 
-test('mappings that are there at start share the budget', async () => {
-  const { fleet, insert, host } = setup()
-  await insert()
-  const spec = aSpec({ topic: 'refunds', consumerGroupId: 'group-2' })
-  await insert({ uuid: '0b1c2d3e-0000-4000-8000-000000000002', spec })
-  await fleet.start()
-  await settled()
-  assert.deepEqual(
-    host.opened.map(({ assignment }) => assignment.budgetBytes),
-    [50 * 1024 * 1024, 50 * 1024 * 1024]
-  )
-})
-
 test('a stop gives every poller the grace and leaves the mappings as they are', async () => {
   const { fleet, insert, say, state, host, clock } = setup()
   await fleet.start()

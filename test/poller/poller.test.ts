@@ -455,7 +455,7 @@ test('an event that the function finds too large is halved', async () => {
 })
 
 test('a partition over its share is not fetched until half of it is free, and its records do not wait for the window', async () => {
-  const { consumer, fetch, invoker, answer } = setup({ windowSeconds: 300, batchSize: 10_000 }, 2 * 1024 * 1024)
+  const { consumer, fetch, invoker, answer } = setup({ windowSeconds: 300, batchSize: 10_000 }, 4 * 1024 * 1024)
   const partition = { topic: 'orders', partition: 0 }
   consumer.assign('orders', [0, 1])
   await fetch(0, 0, 500, 1_000)

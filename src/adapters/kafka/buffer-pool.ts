@@ -1,3 +1,5 @@
+import type { Meter } from '../../ports/memory.ts'
+
 /** Frames below this size are not pooled: allocating them costs less than keeping them. */
 const smallestPooledBytes = 64 << 10
 const largestPooledBytes = 16 << 20
@@ -96,6 +98,25 @@ export class BufferPool {
       while (this.#idleBytes + size > this.#maxIdleBytes && shelf.pop() !== undefined) this.#idleBytes -= idleSize
       if (shelf.length > 0) return
       this.#idle.delete(idleSize)
+    }
+  }
+}
+
+/** The same lease, counted until its last release. */
+export function metered(lease: Lease, meter: Meter): Lease {
+  const { bytes, heldBytes } = lease
+  meter.hold(heldBytes)
+  let holders = 1
+  return {
+    bytes,
+    heldBytes,
+    retain: () => {
+      lease.retain()
+      holders++
+    },
+    release: () => {
+      lease.release()
+      if (--holders === 0) meter.free(heldBytes)
     }
   }
 }

@@ -8,6 +8,7 @@ const smallestCapacity = 16
 export interface Columns {
   /** Records. */
   readonly capacity: number
+  readonly bytes: number
   readonly offsets: Float64Array
   readonly timestamps: Float64Array
   readonly positions: Int32Array
@@ -43,8 +44,7 @@ export class ColumnPool {
 
   /** Nobody may read them afterwards. */
   giveBack(columns: Columns): void {
-    const { capacity } = columns
-    const bytes = capacity * bytesPerRecord
+    const { capacity, bytes } = columns
     if (this.#idleBytes + bytes > this.#maxIdleBytes) return
     const shelf = this.#idle.get(capacity)
     if (shelf === undefined) this.#idle.set(capacity, [columns])
@@ -57,6 +57,7 @@ function columnsFor(capacity: number): Columns {
   const memory = new ArrayBuffer(capacity * bytesPerRecord)
   return {
     capacity,
+    bytes: memory.byteLength,
     offsets: new Float64Array(memory, 0, capacity),
     timestamps: new Float64Array(memory, 8 * capacity, capacity),
     positions: new Int32Array(memory, 16 * capacity, column.stride * capacity)

@@ -1,7 +1,9 @@
 import type { Block, TopicPartition } from '../../core/record.ts'
+import type { Meter } from '../../ports/memory.ts'
 import type { Lease } from './buffer-pool.ts'
 import type { FetchedPartition } from './fetch-response.ts'
 import { BatchReader } from './record-batch.ts'
+import type { Holder } from './record-batch.ts'
 
 /** Bytes inflated from one answer for a partition that is full already: beyond this the rest is fetched again later. */
 const inflatedAllowanceBytes = 4 << 20
@@ -24,6 +26,8 @@ export interface Delivery {
   readonly moved: (nextOffset: number, leaderEpoch: number) => void
   /** False: the partition has gone, nothing more of it may be handed on. */
   readonly current: () => boolean
+  /** Counts what blocks hold beside the answer's Buffer. */
+  readonly memory: Meter
 }
 
 /**
@@ -37,11 +41,12 @@ export function deliver(
   delivery: Delivery,
   sink: FetchSink
 ): void {
-  const { target, offset } = delivery
+  const { target, offset, memory } = delivery
   const share = body.subarray(answer.recordsStart, answer.recordsEnd)
   const copied = share.length < lease.heldBytes * copyBelow
   const bytes = copied ? Buffer.from(share) : share
-  const batches = new BatchReader(bytes, { ...target, fetchOffset: offset }, answer.aborted, copied ? unheld : lease)
+  const from = { ...target, fetchOffset: offset }
+  const batches = new BatchReader(bytes, from, answer.aborted, copied ? copyOf(bytes, memory) : lease, memory)
   let position = offset
   let skipped = false
   let inflatedBytes = 0
@@ -61,4 +66,15 @@ export function deliver(
   if (skipped) sink.skipped(target, position)
 }
 
-const unheld = { retain: () => undefined, release: () => undefined }
+/** A copy is counted as long as a block lies in it. */
+function copyOf({ length }: Buffer, memory: Meter): Holder {
+  let blocks = 0
+  return {
+    retain: () => {
+      if (blocks++ === 0) memory.hold(length)
+    },
+    release: () => {
+      if (--blocks === 0) memory.free(length)
+    }
+  }
+}

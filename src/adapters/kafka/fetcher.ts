@@ -1,6 +1,8 @@
 import type { TopicPartition } from '../../core/record.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { FetchMemory } from '../../ports/memory.ts'
 import type { Log } from '../../ports/log.ts'
+import { metered } from './buffer-pool.ts'
 import type { Lease } from './buffer-pool.ts'
 import { BrokerPolls } from './broker-polls.ts'
 import type { Slot } from './broker-polls.ts'
@@ -41,6 +43,8 @@ export interface FetcherDeps {
   readonly log: Log
   readonly problems: ProblemBoard
   readonly sink: FetchSink
+  /** Absent: there is enough. */
+  readonly memory?: FetchMemory
   /** Somebody met a stale leader, or knows none. */
   readonly refreshTopic: () => void
   /** The log does not have the position. Resolves to where to go on; undefined: stay and try again later. */
@@ -59,6 +63,16 @@ const largestPartitionBytes = 128 << 20
 /** A broker that says nothing for so long, though it was asked to answer sooner, is a problem. */
 const silenceMs = 4000
 const followerMaxAgeMs = 300_000
+/** However many partitions share the memory: below this a poll brings too little of each. */
+const leastPartitionBytes = 128 << 10
+
+const enoughMemory: FetchMemory = {
+  shareBytes: Infinity,
+  hold: () => undefined,
+  free: () => undefined,
+  reserve: mostBytes => mostBytes,
+  release: () => undefined
+}
 
 /**
  * Fetches the partitions that are ours from their leaders, as many as want it, and hands on what they hold. What goes
@@ -71,6 +85,7 @@ export class Fetcher {
   readonly #positions = new Map<number, Position>()
   readonly #brokers = new Map<number, BrokerPolls>()
   readonly #exchange: FetchExchange
+  readonly #memory: FetchMemory
   /** Of all partitions that were ever ours: a commit may come after the partition has gone. */
   readonly #epochs = new Map<number, Position['epochs']>()
   #topic: TopicInfo | undefined
@@ -81,6 +96,7 @@ export class Fetcher {
     this.#settings = settings
     this.#deps = deps
     this.#exchange = new FetchExchange(deps.cluster)
+    this.#memory = deps.memory ?? enoughMemory
   }
 
   /** Leaders as the metadata has them now. */
@@ -227,14 +243,17 @@ export class Fetcher {
   ): Promise<void> {
     for (const position of positions) position.inFlightAt = node
     const stopWatch = this.#watchFor(node, waitMs)
+    const idle = positions.every(({ quiet }) => quiet)
+    const reservedBytes = this.#memory.reserve(this.#settings.maxBytes, idle)
     try {
-      await this.#ask(node, slot, positions, waitMs)
+      await this.#ask(node, slot, positions, waitMs, reservedBytes)
       broker.tries = 0
       this.#deps.problems.clear(`broker ${node}`)
     } catch (error) {
       if (!this.#stopped) this.#brokerFailed(node, broker, error as Error)
     } finally {
       stopWatch()
+      this.#memory.release(reservedBytes)
       broker.end(slot)
       for (const position of positions) position.inFlightAt = undefined
       this.pump()
@@ -251,33 +270,54 @@ export class Fetcher {
     })
   }
 
-  async #ask(node: number, slot: Slot, positions: readonly Position[], waitMs: number): Promise<void> {
-    const { maxBytes, requestTimeoutMs: timeoutMs, rack = '' } = this.#settings
+  /** What is asked for of one partition: the more there are, the less of each, so that many fit into our share of memory. */
+  get #partitionBytes(): number {
+    const { partitionMaxBytes } = this.#settings
+    const evenBytes = this.#memory.shareBytes / Math.max(1, this.#positions.size)
+    if (evenBytes >= partitionMaxBytes) return partitionMaxBytes
+    // In steps: a session is told of every partition for which something else is asked.
+    return Math.min(partitionMaxBytes, Math.max(leastPartitionBytes, 2 ** Math.floor(Math.log2(evenBytes))))
+  }
+
+  async #ask(
+    node: number,
+    slot: Slot,
+    positions: readonly Position[],
+    waitMs: number,
+    maxBytes: number
+  ): Promise<void> {
+    const { partitionMaxBytes, requestTimeoutMs: timeoutMs, rack = '' } = this.#settings
+    const partitionBytes = this.#partitionBytes
+    // Of whom a batch did not fit more is asked for, whatever there is.
+    let limit = maxBytes
     const topic = this.#topic!
     const asked = new Map<number, Question>()
     const questions = positions.map(position => {
       const { partition } = position.target
       const { leader, leaderEpoch } = topic.partitions.get(partition) ?? unknownLeader
       asked.set(partition, { position, offset: position.offset, node, ofLeader: node === leader })
+      if (position.maxBytes <= partitionMaxBytes)
+        return { partition, leaderEpoch, offset: position.offset, maxBytes: partitionBytes }
+      limit = Math.max(limit, position.maxBytes)
       return { partition, leaderEpoch, offset: position.offset, maxBytes: position.maxBytes }
     })
     // A leader that knew our rack would send us to the follower that has just failed.
     const nowMs = this.#deps.clock.monotonicMs()
     const told = positions.some(({ leaderUntilMs }) => leaderUntilMs > nowMs) ? '' : rack
-    const limit = Math.max(maxBytes, ...positions.map(position => position.maxBytes))
     const call = { node, slot, topic, questions, waitMs, maxBytes: limit, timeoutMs, rack: told }
     const answer = await this.#exchange.send(call)
     if (answer === undefined) return
+    const lease = metered(answer.lease, this.#memory)
     try {
       for (const each of answer.partitions) {
         const question = asked.get(each.partition)
         if (question === undefined) continue
         asked.delete(each.partition)
-        this.#take(each, question, answer.body, answer.lease)
+        this.#take(each, question, answer.body, lease)
       }
       if (answer.incremental) for (const question of asked.values()) this.#nothingNew(question)
     } finally {
-      answer.lease.release()
+      lease.release()
     }
   }
 
@@ -309,7 +349,8 @@ export class Fetcher {
     }
     const current = () => this.#current(position, position.offset)
     try {
-      deliver(answer, body, lease, { target: position.target, offset, moved, current }, this.#deps.sink)
+      const delivery = { target: position.target, offset, moved, current, memory: this.#memory }
+      deliver(answer, body, lease, delivery, this.#deps.sink)
       if (position.offset === offset && size > 0) this.#tooSmall(position)
       else position.maxBytes = this.#settings.partitionMaxBytes
     } catch (error) {

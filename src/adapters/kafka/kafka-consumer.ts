@@ -11,6 +11,7 @@ import type {
   GroupProtocolChoice
 } from '../../ports/consumer.ts'
 import type { Log } from '../../ports/log.ts'
+import type { FetchMemory } from '../../ports/memory.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { Cluster } from './cluster.ts'
 import { Committer } from './committer.ts'
@@ -36,6 +37,8 @@ export interface KafkaConsumerDeps {
   readonly secrets?: ClusterSecrets
   /** Addresses not to connect to. Default: those of metadata services. */
   readonly guard?: AddressGuard
+  /** What fetches may hold; absent: as much as they like. */
+  readonly memory?: FetchMemory
 }
 
 /** What nobody sets but tests: the defaults are made for production. */
@@ -190,6 +193,7 @@ class KafkaConsumer implements Consumer {
         clock,
         log,
         problems,
+        ...(deps.memory === undefined ? {} : { memory: deps.memory }),
         sink: {
           wants: partition => this.#listener!.wants(partition),
           fetched: block => this.#listener!.fetched(block),

@@ -1,4 +1,5 @@
 import { Block, column } from '../../core/record.ts'
+import type { Meter } from '../../ports/memory.ts'
 import { ColumnPool } from './column-pool.ts'
 import { inflate } from './compression.ts'
 import { crc32c } from './crc32c.ts'
@@ -102,15 +103,26 @@ export class BatchReader {
   readonly #bytes: Buffer
   readonly #target: DecodeTarget
   readonly #holder: Holder
+  readonly #meter: Meter
   readonly #aborted: AbortedTransaction[]
   readonly #abortedProducers = new Set<number>()
   #at = 0
 
-  /** `bytes`: the partition's record batches. A block whose records lie in them uncompressed retains `holder`. */
-  constructor(bytes: Buffer, target: DecodeTarget, aborted: readonly AbortedTransaction[], holder: Holder) {
+  /**
+   * `bytes`: the partition's record batches. A block whose records lie in them uncompressed retains `holder`; `meter`
+   * counts what it has beside them.
+   */
+  constructor(
+    bytes: Buffer,
+    target: DecodeTarget,
+    aborted: readonly AbortedTransaction[],
+    holder: Holder,
+    meter: Meter = unmetered
+  ) {
     this.#bytes = bytes
     this.#target = target
     this.#holder = holder
+    this.#meter = meter
     this.#aborted = aborted.toSorted((a, b) => a.firstOffset - b.firstOffset)
   }
 
@@ -139,10 +151,13 @@ export class BatchReader {
     if (header.transactional && this.#abortedProducers.has(header.producerId)) return { nextOffset, leaderEpoch }
     if (header.lastOffset < this.#target.fetchOffset || header.count === 0) return { nextOffset, leaderEpoch }
     const records = header.codec === 0 ? payload : inflated(header, payload)
-    const block = decodeRecords(header, records, this.#target, header.codec === 0 ? this.#holder : undefined)
+    const holder = header.codec === 0 ? this.#holder : undefined
+    const block = decodeRecords(header, records, this.#target, holder, this.#meter)
     return block === undefined ? { nextOffset, leaderEpoch } : { nextOffset, leaderEpoch, block }
   }
 }
+
+const unmetered: Meter = { hold: () => undefined, free: () => undefined }
 
 function inflated(header: BatchHeader, payload: Buffer): Buffer {
   try {
@@ -195,7 +210,8 @@ function decodeRecords(
   header: BatchHeader,
   bytes: Buffer,
   target: DecodeTarget,
-  holder: Holder | undefined
+  holder: Holder | undefined,
+  meter: Meter
 ): Block | undefined {
   const { count, baseOffset, lastOffset } = header
   if (count > bytes.length / smallestRecordBytes)
@@ -241,6 +257,8 @@ function decodeRecords(
     return undefined
   }
   holder?.retain()
+  const ownBytes = columns.bytes + (holder === undefined ? size : 0)
+  meter.hold(ownBytes)
   return new Block(
     {
       topic: target.topic,
@@ -257,6 +275,7 @@ function decodeRecords(
     () => {
       columnPool.giveBack(columns)
       holder?.release()
+      meter.free(ownBytes)
     }
   )
 }
