@@ -122,6 +122,7 @@ function assemble({ cwd, env }: ConfigInputs, given: LoadedConfig['given'], file
     refusedAddresses: read('refusedAddresses'),
     allowMetadataAddresses: read('allowMetadataAddresses'),
     groupProtocol: groupProtocolChoices.find(choice => choice === groupProtocol) ?? 'auto',
+    groupSessionMs: read('groupSessionSeconds') * 1000,
     groupInstanceId: groupInstanceId === 'none' ? '' : groupInstanceId,
     clientRack: clientRack === 'none' ? '' : clientRack,
     destinationDir:

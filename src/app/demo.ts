@@ -221,6 +221,7 @@ class Demo {
       refusedAddresses: [],
       allowMetadataAddresses: false,
       groupProtocol: 'auto',
+      groupSessionMs: 45_000,
       groupInstanceId: '',
       clientRack: '',
       destinationDir: join(this.#dataDir, 'destinations'),

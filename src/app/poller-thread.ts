@@ -27,6 +27,7 @@ const {
   logLevel,
   drainMs,
   groupProtocol,
+  groupSessionMs,
   groupInstanceId,
   clientRack,
   strictAws,
@@ -72,6 +73,7 @@ function open(poller: number, assignment: PollerAssignment): void {
         clientId: `millrace-${mapping}`,
         startingPosition: spec.startingPosition,
         groupProtocol,
+        sessionTimeoutMs: groupSessionMs,
         ...(groupInstanceId === '' ? {} : { groupInstanceId: `${groupInstanceId}-${mapping}` }),
         ...(clientRack === '' ? {} : { clientRack }),
         drainMs

@@ -19,6 +19,8 @@ export interface ConsumerOptions {
   readonly startingPosition: StartingPosition
   /** How the group is formed. Default `auto`: KIP-848's protocol `consumer` where broker and group take part in it. */
   readonly groupProtocol?: GroupProtocolChoice
+  /** A member of a classic group that was not heard of for so long is taken for dead. Default: 45 s, as Kafka's own. */
+  readonly sessionTimeoutMs?: number
   /**
    * Makes a static member (KIP-345): stopped and started again within the session it goes on without a rebalance.
    * No two members of a group at a time may have the same.

@@ -56,6 +56,7 @@ test('works with no file at all', async () => {
     refusedAddresses: [],
     allowMetadataAddresses: false,
     groupProtocol: 'auto',
+    groupSessionMs: 45_000,
     groupInstanceId: '',
     clientRack: '',
     destinationDir: join(cwd, '.millrace', 'destinations'),
@@ -81,6 +82,7 @@ strictAws: true
 memoryBudgetMiB: 512
 workers: 3
 groupProtocol: classic
+groupSessionSeconds: 20
 groupInstanceId: node-1
 clientRack: eu-west-1a
 destinationDir: failures
@@ -128,6 +130,7 @@ allowMetadataAddresses: true
     refusedAddresses: ['10.0.0.0/8', 'fd00::/8'],
     allowMetadataAddresses: true,
     groupProtocol: 'classic',
+    groupSessionMs: 20_000,
     groupInstanceId: 'node-1',
     clientRack: 'eu-west-1a',
     destinationDir: join(cwd, 'failures'),

@@ -22,6 +22,8 @@ export interface ThreadOptions {
   /** Rebalances wait this long for calls in flight. */
   readonly drainMs: number
   readonly groupProtocol: GroupProtocolChoice
+  /** Members of classic groups that were not heard of for so long are taken for dead. */
+  readonly groupSessionMs: number
   /** This node's; with a mapping's UUID it names the member. Empty: members are not static. */
   readonly groupInstanceId: string
   /** Where this node is, as brokers name their racks; empty: leaders are read from. */

@@ -145,7 +145,7 @@ class KafkaConsumer implements Consumer {
         groupId: options.groupId,
         topic: options.topic,
         instanceId: options.groupInstanceId ?? null,
-        sessionTimeoutMs: tuning.sessionTimeoutMs,
+        sessionTimeoutMs: options.sessionTimeoutMs ?? tuning.sessionTimeoutMs,
         rebalanceTimeoutMs: options.drainMs + 3 * drainSlackMs,
         revokeTimeoutMs: options.drainMs + drainSlackMs,
         metadataMaxAgeMs: tuning.metadataMaxAgeMs

@@ -102,6 +102,12 @@ export const options = {
     env: ['MILLRACE_GROUP_PROTOCOL'],
     doc: "How consumer groups are formed; auto: Kafka's newer protocol (KIP-848) where the brokers offer it."
   },
+  groupSessionSeconds: {
+    type: { kind: 'int', min: 1, max: 1800 },
+    default: 45,
+    env: ['MILLRACE_GROUP_SESSION_SECONDS'],
+    doc: "A node that was not heard of for so long has died: its group gives its partitions to others. Brokers set the limits of it, and all of it in Kafka's newer group protocol."
+  },
   groupInstanceId: {
     type: {
       kind: 'pattern',

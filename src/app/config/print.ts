@@ -29,6 +29,7 @@ function optionRows({ config, given }: LoadedConfig): Row[] {
     adminListen: addressText(config.adminListen),
     store: config.store.kind,
     refusedAddresses: config.refusedAddresses.length === 0 ? 'none' : config.refusedAddresses,
+    groupSessionSeconds: config.groupSessionMs / 1000,
     groupInstanceId: config.groupInstanceId || 'none',
     clientRack: config.clientRack || 'none',
     unknownFunctions: config.unknownFunctions ?? 'refuse',

@@ -42,6 +42,8 @@ export interface Config {
   /** Whether those of metadata services are not among them. */
   readonly allowMetadataAddresses: boolean
   readonly groupProtocol: GroupProtocolChoice
+  /** Members of classic groups that were not heard of for so long are taken for dead. */
+  readonly groupSessionMs: number
   /** This node's among the nodes of a cluster, for static members; empty: members are not static. */
   readonly groupInstanceId: string
   /** Where this node is, as brokers name their racks; empty: leaders are read from. */

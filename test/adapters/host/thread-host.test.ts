@@ -14,6 +14,7 @@ function setup(t: TestContext, threads = 1) {
       logLevel: 'silent',
       drainMs: 1_000,
       groupProtocol: 'auto',
+      groupSessionMs: 45_000,
       groupInstanceId: '',
       clientRack: '',
       strictAws: false,
