@@ -20,7 +20,8 @@ const nothing = {
   broker: ok,
   mappings: ok,
   filter: ok,
-  policy: ok
+  policy: ok,
+  doctor: ok
 }
 
 /** Links of a page that lead nowhere. */

@@ -12,7 +12,8 @@ const nothing: Actions = {
   broker: never,
   mappings: never,
   filter: never,
-  policy: never
+  policy: never,
+  doctor: never
 }
 
 async function never(): Promise<number> {

@@ -39,5 +39,5 @@ export function s3Bulk({ arn, bucket }: Extract<DestinationTarget, { kind: 's3' 
   }
 }
 
-const hasOwnEndpoint = (): boolean =>
+export const hasOwnEndpoint = (): boolean =>
   (process.env['AWS_ENDPOINT_URL_S3'] ?? process.env['AWS_ENDPOINT_URL'] ?? '') !== ''

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { MillraceError } from '../../core/errors.ts'
+import type { DoctorFlags } from '../doctor/flags.ts'
 import { exitCodeOf, exitCodes } from '../exit-codes.ts'
 import type { FilterFlags } from '../filter/flags.ts'
 import type { Io } from '../io.ts'
@@ -10,6 +11,7 @@ import { readVersion } from '../version.ts'
 import { addBroker, type BrokerFlags } from './broker.ts'
 import { addDemo, type DemoFlags } from './demo.ts'
 import { addDev, type DevFlags } from './dev.ts'
+import { addDoctor } from './doctor.ts'
 import { addFilter } from './filter.ts'
 import { addMappings } from './mappings.ts'
 import { addPolicy } from './policy.ts'
@@ -28,6 +30,7 @@ export interface Actions {
   mappings(flags: MappingsFlags, io: Io): Promise<number>
   filter(flags: FilterFlags, io: Io): Promise<number>
   policy(flags: PolicyFlags, io: Io): Promise<number>
+  doctor(flags: DoctorFlags, io: Io): Promise<number>
 }
 
 // Imported when run: `millrace --version` need not wait for a Kafka client.
@@ -40,7 +43,8 @@ const builtIn: Actions = {
   broker: async (flags, io) => (await import('../broker.ts')).runBroker(flags, io),
   mappings: async (flags, io) => (await import('../mappings.ts')).runMappings(flags, io),
   filter: async (flags, io) => (await import('../filter.ts')).runFilter(flags, io),
-  policy: async (flags, io) => (await import('../policy.ts')).runPolicy(flags, io)
+  policy: async (flags, io) => (await import('../policy.ts')).runPolicy(flags, io),
+  doctor: async (flags, io) => (await import('../doctor.ts')).runDoctor(flags, io)
 }
 
 /** Runs one command line (without `node` and the script) and resolves with its exit code; never rejects. */
@@ -94,6 +98,7 @@ Examples:
   millrace serve                         serve the AWS Lambda API on 127.0.0.1:4577
   millrace broker --topic orders:4       a Kafka broker for development, in memory
   millrace mappings list                 the mappings of a server, and how they are
+  millrace doctor --bootstrap 127.0.0.1:9092 --topic orders
   millrace filter test --pattern '{"status":["paid"]}' --value '{"status":"open"}'
 
 Exit codes: 0 done, 1 failure, 2 usage or configuration, 3 not found, 4 not allowed, 130 interrupted.`
@@ -107,6 +112,7 @@ Exit codes: 0 done, 1 failure, 2 usage or configuration, 3 not found, 4 not allo
   addMappings(program, async flags => exited(await actions.mappings(flags, io)))
   addFilter(program, async flags => exited(await actions.filter(flags, io)))
   addPolicy(program, async flags => exited(await actions.policy(flags, io)))
+  addDoctor(program, async flags => exited(await actions.doctor(flags, io)))
   for (const command of program.commands) {
     command.showHelpAfterError(`Run "millrace ${command.name()} --help" for its flags and examples.`)
   }

@@ -61,7 +61,7 @@ export class MappingsApi implements Disposable {
   }
 
   /** Rejects with `MILL_CONFIG_VALUE`, `MILL_CREDENTIALS` or `MILL_CREDENTIALS_MISSING`. */
-  static async open({ endpointUrl, dataDir }: Connection, io: Io): Promise<MappingsApi> {
+  static async open({ endpointUrl, dataDir }: Connection, io: Pick<Io, 'env' | 'cwd' | 'stop'>): Promise<MappingsApi> {
     const endpoint = endpointOf(endpointUrl, io.env)
     const caller = await findCaller(dataDir, io)
     // Imported here, for it takes longer to load than the rest of the program.
@@ -73,6 +73,11 @@ export class MappingsApi implements Disposable {
       requestHandler: { connectionTimeout: connectMs, requestTimeout: answerMs }
     })
     return new MappingsApi(sdk, client, endpoint, caller.told, io.stop)
+  }
+
+  /** Its scheme, host and port. */
+  get endpoint(): string {
+    return this.#endpoint.origin
   }
 
   async *list(filter: ListEventSourceMappingsCommandInput = {}): AsyncGenerator<Mapping> {

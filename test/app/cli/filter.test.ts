@@ -18,6 +18,7 @@ async function run(...args: readonly string[]) {
     broker: refused,
     mappings: refused,
     policy: refused,
+    doctor: refused,
     async filter(flags) {
       asked.push(flags)
       return 0

@@ -18,6 +18,7 @@ async function run(line: string) {
     broker: refused,
     filter: refused,
     policy: refused,
+    doctor: refused,
     async mappings(flags) {
       asked.push(flags)
       return 0

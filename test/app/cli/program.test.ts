@@ -23,7 +23,8 @@ async function run(args: readonly string[], answer: () => Promise<number> = asyn
     broker: note('broker'),
     mappings: note('mappings'),
     filter: note('filter'),
-    policy: note('policy')
+    policy: note('policy'),
+    doctor: note('doctor')
   }
   return { code: await runCli(args, io, actions), out: io.out, err: io.err, calls }
 }
@@ -37,7 +38,7 @@ test('--help lists the commands on stdout', async () => {
   const { code, out, err } = await run(['--help'])
   assert.equal(code, 0)
   assert.equal(err, '')
-  for (const command of ['serve', 'demo', 'broker', 'mappings', 'filter', 'policy'])
+  for (const command of ['serve', 'demo', 'broker', 'mappings', 'filter', 'policy', 'doctor'])
     assert.match(out, new RegExp(`^ {2}${command} `, 'm'))
 })
 
@@ -180,7 +181,8 @@ const unused: Actions = {
   broker: async () => 0,
   mappings: async () => 0,
   filter: async () => 0,
-  policy: async () => 0
+  policy: async () => 0,
+  doctor: async () => 0
 }
 
 /** The program itself, its commands, and those below them. */
