@@ -1,7 +1,6 @@
 import { varintBytes } from '../offsets/metadata.ts'
 import type { Piece } from '../offsets/progress.ts'
 import { type Slice, slicePayloadBytes, sliceRecords, type TopicPartition } from '../record.ts'
-import { cutSlices } from './shares.ts'
 
 interface Waiting {
   slice: Slice
@@ -23,8 +22,6 @@ export class Lane implements TopicPartition {
   #head = 0
   #records = 0
   #bytes = 0
-  /** Of what was taken last. */
-  #arrivedLast = 0
   /**
    * What an earlier owner left unfinished goes out first, in the pieces it was in. Until all of it has been fetched the
    * lane takes part in no batch.
@@ -70,11 +67,8 @@ export class Lane implements TopicPartition {
    * any size; and no more than whose finished and unfinished offsets can be told apart in `maxDoneBytes`.
    */
   take(maxRecords: number, maxBytes: number, atLeastOne: boolean, maxDoneBytes = Number.POSITIVE_INFINITY): Slice[] {
-    const taken = this.#take(maxRecords, maxBytes, atLeastOne)
-    if (maxDoneBytes === Number.POSITIVE_INFINITY) return taken
-    const [mine, others] = cutSlices(taken, recordsWithin(taken, maxDoneBytes))
-    if (others.length > 0) this.putBack(others, this.#arrivedLast)
-    return mine
+    const most = maxDoneBytes === Number.POSITIVE_INFINITY ? maxRecords : this.#within(maxRecords, maxDoneBytes)
+    return this.#take(most, maxBytes, atLeastOne)
   }
 
   /** A record below `offset` waits. */
@@ -96,13 +90,33 @@ export class Lane implements TopicPartition {
     return records === 0 ? [] : this.#take(records, Number.POSITIVE_INFINITY, true)
   }
 
+  /** How many records may be finished and unfinished in any pattern, if to tell which takes `maxBytes`: as runs or as bits. */
+  #within(maxRecords: number, maxBytes: number): number {
+    let records = 0
+    let first: number | undefined
+    let before = 0
+    let runsBytes = 0
+    for (let at = this.#head; at < this.#waiting.length; at++) {
+      const { block, from, to } = this.#waiting[at]!.slice
+      for (let record = from; record < to && records < maxRecords; record++) {
+        const offset = block.offsets[record]!
+        first ??= offset
+        // Up to two numbers a record: how far it reaches, and how far what nobody wanted before the next.
+        if (records > 0) runsBytes += 2 * varintBytes(offset - before)
+        if (records > 0 && Math.min(runsBytes, (offset - first) / 8 + 1) > maxBytes) return records
+        before = offset
+        records++
+      }
+    }
+    return records
+  }
+
   #take(maxRecords: number, maxBytes: number, atLeastOne: boolean): Slice[] {
     const taken: Slice[] = []
     let records = 0
     let bytes = 0
     while (this.#head < this.#waiting.length && records < maxRecords) {
       const first = this.#waiting[this.#head]!
-      this.#arrivedLast = first.arrivedAt
       const part = fitting(first.slice, maxRecords - records, maxBytes - bytes, atLeastOne && taken.length === 0)
       if (part === undefined) break
       taken.push(part)
@@ -180,24 +194,4 @@ function fitting(slice: Slice, maxRecords: number, maxBytes: number, force: bool
   }
   if (low === slice.from) return force ? { block: slice.block, from: slice.from, to: slice.from + 1 } : undefined
   return { block: slice.block, from: slice.from, to: low }
-}
-
-/** How many records may be finished and unfinished in any pattern, if to tell which takes `maxBytes`: as runs or as bits. */
-function recordsWithin(slices: readonly Slice[], maxBytes: number): number {
-  let records = 0
-  let first: number | undefined
-  let before = 0
-  let runsBytes = 0
-  for (const { block, from, to } of slices) {
-    for (let record = from; record < to; record++) {
-      const offset = block.offsets[record]!
-      first ??= offset
-      // Up to two numbers a record: how far it reaches, and how far what nobody wanted before the next.
-      if (records > 0) runsBytes += 2 * varintBytes(offset - before)
-      if (records > 0 && Math.min(runsBytes, (offset - first) / 8 + 1) > maxBytes) return records
-      before = offset
-      records++
-    }
-  }
-  return records
 }

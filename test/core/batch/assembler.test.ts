@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { type Batch, BatchAssembler, batchRecords, type BatchLimits } from '../../../src/core/batch/assembler.ts'
 import { Lane } from '../../../src/core/batch/lane.ts'
-import { plainBlock, wholeSlice } from '../../support/blocks.ts'
+import { blockOf, plainBlock, wholeSlice } from '../../support/blocks.ts'
 
 function setup(limits: Partial<BatchLimits> = {}, lanes = 2) {
   const assembler = new BatchAssembler({ maxRecords: 10, maxBytes: 1_000_000, windowMs: 500, ...limits })
@@ -160,4 +160,18 @@ test('every record goes out once, in order within its lane, whatever arrives whe
       })
     })
   )
+})
+
+test('what a batch leaves because the commit could not tell of it waits since it arrived', () => {
+  const assembler = new BatchAssembler({ maxRecords: 10_000, maxBytes: 1e9, windowMs: 1_000, maxDoneBytes: 100 })
+  const lane = new Lane('orders', 0)
+  const far = (first: number) =>
+    wholeSlice(blockOf(Array.from({ length: 30 }, (_, index) => ({ offset: (first + index) * 100_000 }))))
+  lane.add(far(0), 1_000)
+  lane.add(far(30), 1_800)
+  assembler.offer(lane)
+  const batch = assembler.next(2_000)
+  assert.ok(batch !== undefined && batchRecords(batch) < 30)
+  assert.equal(lane.oldestAt, 1_000)
+  assert.equal(lane.records + batchRecords(batch), 60)
 })
