@@ -1,4 +1,5 @@
 import type { CommitOffset } from '../../src/ports/consumer.ts'
+import type { Debt } from './debt.ts'
 import type { Group, GroupAnswer } from './group.ts'
 import type { LogBatch, PartitionLog } from './partition-log.ts'
 import type { VirtualTime } from './virtual-time.ts'
@@ -21,10 +22,12 @@ interface LongPoll {
 
 /** What the checker hears when Kafka takes a commit. */
 export interface CommitWitness {
-  committed(owner: string, log: PartitionLog, offset: number): void
+  committed(owner: string, log: PartitionLog, commit: CommitOffset): Debt
 }
 
 const batchesPerFetch = 3
+/** `offset.metadata.max.bytes`. */
+const maxMetadataBytes = 4_096
 
 /** Kafka's side of the world: logs, one group, and its committed offsets. */
 export class Broker {
@@ -79,12 +82,13 @@ export class Broker {
     reply: (answer: GroupAnswer) => void
   ): void {
     if (this.refusesCommitsUntilMs > this.#time.nowMs) return reply('refused')
+    if (offsets.some(({ metadata = '' }) => Buffer.byteLength(metadata) > maxMetadataBytes)) return reply('too-large')
     const answer = this.group.mayCommit(memberId, generation)
     if (answer === 'fine') {
-      for (const { partition, offset } of offsets) {
+      for (const commit of offsets) {
+        const { partition, offset, metadata = '' } = commit
         const log = this.logs[partition]!
-        this.#witness.committed(owner, log, offset)
-        log.committed = offset
+        log.commit = { offset, metadata, debt: this.#witness.committed(owner, log, commit) }
       }
     }
     if (this.forgetsAnswersUntilMs <= this.#time.nowMs) reply(answer)

@@ -1,6 +1,6 @@
 import type { VirtualTime } from './virtual-time.ts'
 
-export type GroupAnswer = 'fine' | 'rebalance' | 'stale' | 'unknown-member' | 'refused'
+export type GroupAnswer = 'fine' | 'rebalance' | 'stale' | 'unknown-member' | 'refused' | 'too-large'
 
 export interface JoinAnswer {
   readonly answer: GroupAnswer
@@ -112,6 +112,10 @@ export class Group {
   /** A member is forgotten without being told, as when its session has run out. */
   expel(owner: string): void {
     for (const member of this.#members.values()) if (member.owner === owner) this.leave(member.id)
+  }
+
+  get isEmpty(): boolean {
+    return this.#members.size === 0
   }
 
   /** Everybody has to join again. */

@@ -2,23 +2,11 @@ import { BatchAssembler } from '../../src/core/batch/assembler.ts'
 import { Lane } from '../../src/core/batch/lane.ts'
 import { OffsetLedger } from '../../src/core/offsets/ledger.ts'
 import { sliceOffsets } from '../../src/core/record.ts'
-import type { InvokeReply } from '../../src/core/retry/reply.ts'
 import { Committer } from '../../src/poller/committer.ts'
 import { type OwnedPartition, OwnedPartitions, OwnedPartition as Owned } from '../../src/poller/owned-partitions.ts'
+import { exchange, mishearing, returned } from './exchange.ts'
+import { failureMutants } from './failure-mutants.ts'
 import type { Mutant, SimParts } from './sim-process.ts'
-
-/** Exchanges a method of a class for as long as a run takes. */
-function exchange<T extends object, K extends keyof T & string>(
-  prototype: T,
-  method: K,
-  make: (original: T[K]) => T[K]
-): () => void {
-  const original = prototype[method]
-  prototype[method] = make(original)
-  return () => {
-    prototype[method] = original
-  }
-}
 
 /** Does something with each partition that a poller begins to own. */
 const onOwned = (change: (owned: OwnedPartition, others: OwnedPartitions) => void) =>
@@ -43,17 +31,6 @@ const pretend = (lane: Lane, flag: 'busy' | 'leaving' | 'closed', value: (lane: 
     }
   })
 }
-
-/** The poller hears another reply than the function gave. */
-const mishearing = (hears: (reply: InvokeReply) => InvokeReply) => (parts: SimParts) => {
-  const { invoker } = parts
-  parts.invoker = {
-    invoke: async (event, request) => hears(await invoker.invoke(event, request)),
-    close: () => invoker.close()
-  }
-}
-
-const returned: InvokeReply = { kind: 'returned', payload: new Uint8Array() }
 
 /** Bugs of others, and of ours as they might come: each has to be found by the checker. */
 export const mutants: readonly Mutant[] = [
@@ -146,6 +123,7 @@ export const mutants: readonly Mutant[] = [
           }
       )
   },
+  ...failureMutants,
   {
     name: 'loses the timer of a window when a partition goes',
     plant: () => {

@@ -1,7 +1,19 @@
+import { type Debt, noDebt } from './debt.ts'
+
+/** What the group has committed of a partition. */
+export interface Commit {
+  /** -1: nothing. */
+  readonly offset: number
+  readonly metadata: string
+  /** What whoever committed it owed then beside. */
+  readonly debt: Debt
+}
+
 /** One record the function has to see, with all that the checker knows of it. */
 export interface SimRecord {
-  /** Number of the record in the whole run; its timestamp in the event says it. */
+  /** Number of the record in the whole run; its timestamp says it. */
   readonly id: number
+  readonly timestamp: number
   readonly partition: number
   readonly offset: number
   readonly valueBytes: number
@@ -21,8 +33,14 @@ export interface SimRecord {
   mayRepeat: boolean
   /** Calls with it whose answer is still out, whoever made them. */
   inFlight: number
-  /** The function refused it as too large although it was sent alone. */
-  refusedAlone: boolean
+  /** How often the destination took it, or an event said that it was dropped. */
+  told: number
+  /** Deliveries to the destination that are under way. */
+  tellings: number
+  /** An event has explained why it may be told of once more. */
+  mayTellAgain: boolean
+  /** Calls with it that ran and failed, since something happened after which some may be made again. */
+  failures: number
 }
 
 /** What one append wrote: its records, or none when it is a control batch, an aborted transaction or compacted empty. */
@@ -35,8 +53,7 @@ export interface LogBatch {
 /** The log of one partition: batches with gaps, and what retention, compaction and truncation do to it. */
 export class PartitionLog {
   readonly partition: number
-  /** What is committed; -1: nothing. */
-  committed = -1
+  commit: Commit = { offset: -1, metadata: '', debt: noDebt }
   start = 0
   end = 0
   #batches: LogBatch[] = []
@@ -52,13 +69,19 @@ export class PartitionLog {
   }
 
   /** One batch of records; `gaps` says after which of them an offset is left out. */
-  append(ids: readonly number[], valueBytes: (id: number) => number, gap: () => number): void {
+  append(
+    ids: readonly number[],
+    valueBytes: (id: number) => number,
+    timestamp: (id: number) => number,
+    gap: () => number
+  ): void {
     const first = this.end
     const records = ids.map(id => {
       const offset = this.end
       this.end += 1 + gap()
       const record: SimRecord = {
         id,
+        timestamp: timestamp(id),
         partition: this.partition,
         offset,
         valueBytes: valueBytes(id),
@@ -70,7 +93,10 @@ export class PartitionLog {
         mayRepeat: false,
         dropped: false,
         inFlight: 0,
-        refusedAlone: false
+        told: 0,
+        tellings: 0,
+        mayTellAgain: false,
+        failures: 0
       }
       this.records.push(record)
       return record
@@ -156,8 +182,16 @@ export class PartitionLog {
   /** The next owner begins at the committed offset, which may still be from before the cut. */
   passedOn(): void {
     if (!this.wasCut) return
-    this.#missableBelow = Math.max(this.#missableBelow, this.committed)
-    for (const record of this.within(0, this.committed)) record.missable = true
+    let below = this.committed
+    // What was finished above reaches to the next record, wherever that was.
+    for (const { offset } of this.commit.debt.done) below = Math.max(below, offset + maxGap)
+    this.#missableBelow = Math.max(this.#missableBelow, below)
+    for (const record of this.within(0, below)) record.missable = true
+  }
+
+  /** What is committed; -1: nothing. */
+  get committed(): number {
+    return this.commit.offset
   }
 
   /** Commits may go back: offsets mean other records now. */
@@ -182,6 +216,9 @@ export class PartitionLog {
     for (const record of this.within(from, to)) record.excused = true
   }
 }
+
+/** Offsets that may be left out at once: by an append, and by what is burned after it. */
+const maxGap = 10
 
 /** It still has to be seen. */
 const isOpen = ({ done, gone, excused, missable }: SimRecord): boolean => !done && !gone && !excused && !missable

@@ -28,8 +28,36 @@ function* smallerPlans(plan: Plan): Generator<Plan> {
   for (const key of ['lossRate', 'gapRate', 'burnRate', 'oversizeEvery'] as const) {
     if (plan[key] > 0) yield { ...plan, [key]: 0 }
   }
-  for (const key of ['fails', 'hangs', 'throttles', 'unreachable', 'losesAnswer', 'late', 'tooManyRecords'] as const) {
+  for (const key of [
+    'fails',
+    'hangs',
+    'throttles',
+    'unreachable',
+    'losesAnswer',
+    'late',
+    'tooManyRecords',
+    'namesSome',
+    'babbles',
+    'incurableEvery'
+  ] as const) {
     if (plan.function[key] > 0) yield { ...plan, function: { ...plan.function, [key]: 0 } }
   }
+  yield* smallerFailures(plan)
   if (plan.function.poisonEvery > 0) yield { ...plan, function: { ...plan.function, poisonEvery: 0 } }
+}
+
+function* smallerFailures(plan: Plan): Generator<Plan> {
+  const { failures } = plan
+  const { destination, ...others } = failures
+  if (destination !== undefined) {
+    for (const key of ['refuses', 'losesAnswer', 'hangs'] as const) {
+      if (destination[key] > 0) yield { ...plan, failures: { ...failures, destination: { ...destination, [key]: 0 } } }
+    }
+    // Without it, what has no other end would be tried for ever.
+    if (failures.maxRetries >= 0) yield { ...plan, failures: others }
+  }
+  if (failures.bisect) yield { ...plan, failures: { ...failures, bisect: false } }
+  if (failures.agedMs > 0) yield { ...plan, failures: { ...failures, agedMs: 0 } }
+  const endless = failures.maxRetries < 0 && destination === undefined
+  if (failures.maxAgeSeconds > 0 && !endless) yield { ...plan, failures: { ...failures, maxAgeSeconds: -1 } }
 }

@@ -2,14 +2,20 @@ import { Block, column } from '../../src/core/record.ts'
 import type { LogBatch, SimRecord } from './partition-log.ts'
 
 export const topic = 'orders'
-/** A record's timestamp is this and its id. */
+/** When the worlds begin. */
 export const firstTimestamp = 1_700_000_000_000
+/** Timestamps are whole multiples of this, and what is left of them is the record's id: ids stay below. */
+const timestampStepMs = 5_000
+
+/** The timestamp of a record that was made at about `madeAtMs` of the virtual time, which may be before it began. */
+export const timestampOf = (id: number, madeAtMs: number): number =>
+  firstTimestamp + Math.floor(madeAtMs / timestampStepMs) * timestampStepMs + id
 export const largestBlockBytes = 32 << 20
 
 // A zero is a null header count as well as payload, so one Buffer serves all records of all worlds.
 let zeros: Buffer | undefined
 
-/** The block that a fetch makes of a log's batch: keyless records of zeros, known by their timestamps. */
+/** The block that a fetch makes of a log's batch: keyless records of zeros, known by their timestamps (`timestampOf`). */
 export function simBlock(batch: LogBatch, records: readonly SimRecord[], release: () => void): Block {
   zeros ??= Buffer.alloc(largestBlockBytes)
   const positions = new Int32Array(records.length * column.stride)
@@ -32,7 +38,7 @@ export function simBlock(batch: LogBatch, records: readonly SimRecord[], release
       bytes: zeros,
       count: records.length,
       offsets: Float64Array.from(records, record => record.offset),
-      timestamps: Float64Array.from(records, record => firstTimestamp + record.id),
+      timestamps: Float64Array.from(records, record => record.timestamp),
       timestampType: 'CREATE_TIME',
       positions,
       nextOffset: batch.next,
@@ -66,7 +72,7 @@ export function readEvent(event: Uint8Array): SentRecord[] {
     const offset = digits(bytes, partition.end + offsetMark)
     const timestamp = digits(bytes, offset.end + timestampMark)
     at = timestamp.end
-    sent.push({ id: timestamp.value - firstTimestamp, partition: partition.value, offset: offset.value })
+    sent.push({ id: timestamp.value % timestampStepMs, partition: partition.value, offset: offset.value })
   }
   return sent
 }

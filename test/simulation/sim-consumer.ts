@@ -7,7 +7,7 @@ import { FetcherModel } from './fetcher-model.ts'
 import type { GroupAnswer } from './group.ts'
 import { MemberModel, type MemberSettings } from './member-model.ts'
 import type { Network } from './network.ts'
-import type { LogBatch, SimRecord } from './partition-log.ts'
+import type { Commit, LogBatch, SimRecord } from './partition-log.ts'
 import { topic } from './sim-block.ts'
 import type { Life } from './virtual-time.ts'
 
@@ -94,6 +94,7 @@ export class SimConsumer implements Consumer {
         const answer = await network.call(life, send, 500).catch(() => undefined)
         if (answer === 'fine') return
         if (answer === 'refused') throw new Error('not authorized to commit')
+        if (answer === 'too-large') throw new Error('the metadata of the commit is larger than the broker takes')
         const now = this.#member.identity
         const movedOn = now?.generation !== used.generation || now.memberId !== used.memberId
         if (answer !== undefined && !movedOn && !this.#member.settling) {
@@ -133,13 +134,13 @@ export class SimConsumer implements Consumer {
     for (let tries = 0; this.#starting.size > 0 && !this.#stopped; tries++) {
       try {
         const wanted = [...this.#starting]
-        const committed = await network.call<readonly number[]>(
+        const committed = await network.call<readonly Commit[]>(
           life,
-          reply => reply(wanted.map(partition => broker.logs[partition]!.committed)),
+          reply => reply(wanted.map(partition => broker.logs[partition]!.commit)),
           1_000
         )
         this.#tell(wanted, committed, false)
-        const fresh = wanted.filter((partition, index) => committed[index]! < 0 && this.#starting.has(partition))
+        const fresh = wanted.filter((partition, index) => committed[index]!.offset < 0 && this.#starting.has(partition))
         if (fresh.length === 0) continue
         const starts = await network.call<readonly number[]>(
           life,
@@ -155,7 +156,7 @@ export class SimConsumer implements Consumer {
         await this.commit(found)
         this.#tell(
           found.map(({ partition }) => partition),
-          found.map(({ offset }) => offset),
+          found.map(({ offset }) => ({ offset, metadata: '' })),
           true
         )
       } catch {
@@ -170,11 +171,11 @@ export class SimConsumer implements Consumer {
     return this.#settings.startingPosition === 'TRIM_HORIZON' ? log.start : log.end
   }
 
-  #tell(partitions: readonly number[], offsets: readonly number[], fresh: boolean): void {
+  #tell(partitions: readonly number[], commits: readonly Pick<Commit, 'offset' | 'metadata'>[], fresh: boolean): void {
     const assigned = partitions.flatMap((partition, index): AssignedPartition[] => {
-      const startOffset = offsets[index]!
+      const { offset: startOffset, metadata } = commits[index]!
       if (startOffset < 0 || !this.#starting.delete(partition)) return []
-      return [{ topic, partition, startOffset, fresh }]
+      return [{ topic, partition, startOffset, fresh, ...(metadata === '' ? {} : { metadata }) }]
     })
     if (assigned.length === 0 || this.#stopped) return
     this.#listener.assigned(assigned)

@@ -1,10 +1,12 @@
 import { silentLog } from '../../src/adapters/log/silent.ts'
+import { targetText } from '../../src/core/destination/target.ts'
 import type { Block } from '../../src/core/record.ts'
 import { EventBuffers } from '../../src/poller/event-buffers.ts'
 import { type OwnedPartition, OwnedPartitions } from '../../src/poller/owned-partitions.ts'
 import { Poller } from '../../src/poller/poller.ts'
 import type { Consumer, ConsumerListener } from '../../src/ports/consumer.ts'
 import type { Clock } from '../../src/ports/clock.ts'
+import type { Destination } from '../../src/ports/destination.ts'
 import type { Invoker } from '../../src/ports/invoker.ts'
 import type { Broker } from './broker.ts'
 import type { Chance } from './chance.ts'
@@ -12,9 +14,11 @@ import type { Checker } from './checker.ts'
 import type { Network } from './network.ts'
 import type { Owner } from './owner.ts'
 import type { SimRecord } from './partition-log.ts'
+import { oversizeBytes } from './oversize.ts'
 import type { Plan } from './plan.ts'
 import { simBlock, topic } from './sim-block.ts'
 import { SimConsumer } from './sim-consumer.ts'
+import { type SimDestination, targetOf } from './sim-destination.ts'
 import type { SimFunction } from './sim-function.ts'
 import { Life, ProcessClock, type VirtualTime } from './virtual-time.ts'
 
@@ -25,6 +29,8 @@ export interface SimParts {
   clock: Clock
   parallelizationFactor: number
   drainMs: number
+  maximumRetryAttempts: number
+  destination: Destination | undefined
 }
 
 /** A bug that is planted on purpose, to see that the checker finds it. */
@@ -44,6 +50,7 @@ export interface SimWorld {
   readonly network: Network
   readonly checker: Checker
   readonly function: SimFunction
+  readonly destination: SimDestination | undefined
   readonly chance: Chance
   readonly owners: Map<string, Owner>
   readonly mutant: Mutant | undefined
@@ -66,11 +73,13 @@ export class SimProcess {
   readonly #world: SimWorld
   readonly #owned: OwnedPartition[] = []
   #openBlocks = 0
+  #requests = 0
   state: 'running' | 'stopping' | 'stopped' | 'dead' = 'running'
 
   constructor(name: string, world: SimWorld) {
     this.#world = world
-    const { plan, time, broker, network, checker, chance, mutant } = world
+    const { plan, time, broker, network, chance, mutant, checker } = world
+    const { failures } = plan
     const { batchSize, windowMs, parallelizationFactor, drainMs, graceMs, sessionTimeoutMs } = plan
     const { life } = this
     this.owner = {
@@ -117,9 +126,12 @@ export class SimProcess {
       invoker: this.#checked(world.function.invoker(this.owner)),
       clock: this.clock,
       parallelizationFactor,
-      drainMs
+      drainMs,
+      maximumRetryAttempts: failures.maxRetries,
+      destination: world.destination?.adapter(this.owner)
     }
     mutant?.parts?.(parts)
+    const target = failures.destination === undefined ? undefined : targetOf(failures.destination)
     this.poller = new Poller(
       {
         mapping: name,
@@ -135,46 +147,54 @@ export class SimProcess {
           windowSeconds: windowMs / 1_000,
           enabled: true,
           parallelizationFactor: parts.parallelizationFactor,
-          tags: {}
+          maximumRetryAttempts: parts.maximumRetryAttempts,
+          maximumRecordAgeSeconds: failures.maxAgeSeconds,
+          bisectBatchOnFunctionError: failures.bisect,
+          functionResponseTypes: plan.function.reportsItems ? ['ReportBatchItemFailures'] : [],
+          ...(target === undefined ? {} : { destination: targetText(target) }),
+          tags: plan.singleLane ? { 'millrace:partition-batches': 'single' } : {}
         },
         cluster: { bootstrapServers: ['127.0.0.1:9092'] },
         bootstrapServers: '127.0.0.1:9092',
         target: { kind: 'http', url: 'http://127.0.0.1:1/', headers: {}, timeoutMs: 3_000 },
+        ...(target === undefined ? {} : { destination: target }),
         budgetBytes: plan.budgetBytes
       },
       parts.drainMs,
       {
         consumer: parts.consumer,
         invoker: parts.invoker,
+        ...(parts.destination === undefined ? {} : { destination: parts.destination }),
+        backoff: failures.backoff,
         clock: parts.clock,
         log: silentLog,
         buffers,
         report: report => {
           if (report.kind === 'failed') checker.fail(`${name} broke: ${report.message}`)
         },
-        newRequestId: () => name
+        newRequestId: () => `${name}-${++this.#requests}`
       }
     )
     mutant?.poller?.(this.poller)
-    checker.trace.note(name, 'starts')
+    checker.note(name, 'starts')
     this.poller.start()
   }
 
   crash(): void {
     this.state = 'dead'
     this.life.alive = false
-    this.#world.checker.crashed(this.owner)
+    this.#world.checker.ownership.crashed(this.owner)
   }
 
   pause(forMs: number): void {
     this.life.pausedUntilMs = Math.max(this.life.pausedUntilMs, this.#world.time.nowMs + forMs)
-    this.#world.checker.trace.note(this.owner.name, 'paused', forMs)
+    this.#world.checker.note(this.owner.name, 'paused', forMs)
   }
 
   /** Holds what the poller would commit now to what is done. */
   checkDebts(): void {
     for (const { lane, ledger, partition } of this.#owned) {
-      if (!lane.closed) this.#world.checker.owes(this.owner, partition, ledger.committable)
+      if (!lane.closed) this.#world.checker.commits.owes(this.owner, partition, ledger.committable)
     }
   }
 
@@ -188,7 +208,7 @@ export class SimProcess {
       0,
       () => {
         this.owner.stopAskedMs = time.nowMs
-        checker.trace.note(this.owner.name, 'stops')
+        checker.note(this.owner.name, 'stops')
         const limitMs = plan.graceMs + stopSlackMs
         const cancel = time.after(limitMs, () => this.#checkStopped(limitMs), this.life)
         void this.poller.stop(plan.graceMs).then(
@@ -212,7 +232,7 @@ export class SimProcess {
     const { checker } = this.#world
     const { name, tenures, calls } = this.owner
     this.state = 'stopped'
-    checker.trace.note(name, 'stopped')
+    checker.note(name, 'stopped')
     if (tenures.size > 0) checker.fail(`I9: ${name} has stopped, but was not asked for ${tenures.size} partitions`)
     if (calls > 0) checker.fail(`calm: ${name} has stopped with ${calls} calls in flight`)
     if (this.clock.waiting > 0) checker.fail(`I20: ${name} has stopped, but ${this.clock.waiting} timers wait`)
@@ -241,14 +261,14 @@ export class SimProcess {
     return {
       start: listener => consumer.start(this.#listening(listener)),
       commit: async offsets => {
-        checker.commitAsked(owner, offsets)
+        checker.commits.asked(owner, offsets)
         try {
           await consumer.commit(offsets)
         } catch (error) {
-          checker.commitEnded(owner, false)
+          checker.commits.ended(owner, false)
           throw error
         }
-        checker.commitEnded(owner, true)
+        checker.commits.ended(owner, true)
       },
       resume: () => consumer.resume(),
       stop: () => consumer.stop()
@@ -260,20 +280,20 @@ export class SimProcess {
     const { owner } = this
     return {
       assigned: partitions => {
-        checker.assigned(owner, partitions)
+        checker.ownership.assigned(owner, partitions)
         this.#noting(() => listener.assigned(partitions))
       },
       revoked: async partitions => {
-        const going = checker.leaving(owner, partitions)
+        const going = checker.ownership.leaving(owner, partitions)
         const answered = listener.revoked(partitions).catch((error: unknown) => {
           checker.fail(`${owner.name} broke: ${String(error)}`)
         })
-        this.#world.time.after(owner.drainMs + 1, () => checker.drained(owner, going), this.life)
+        this.#world.time.after(owner.drainMs + 1, () => checker.ownership.drained(owner, going), this.life)
         await answered
-        checker.left(owner, going)
+        checker.ownership.left(owner, going)
       },
       lost: partitions => {
-        checker.lost(owner, partitions)
+        checker.ownership.lost(owner, partitions)
         this.#hears(() => listener.lost(partitions))
       },
       fetched: block => {
@@ -282,7 +302,7 @@ export class SimProcess {
       },
       skipped: (partition, next) => this.#hears(() => listener.skipped(partition, next)),
       jumped: (partition, from, to) => {
-        checker.jumped(owner, partition.partition, from, to)
+        checker.ownership.jumped(owner, partition.partition, from, to)
         this.#noting(() => listener.jumped(partition, from, to))
       },
       wants: partition => listener.wants(partition),
@@ -315,7 +335,7 @@ export class SimProcess {
 
   #receive(block: Block, records: readonly SimRecord[]): Block {
     this.#openBlocks++
-    this.#world.checker.fetched(this.owner, records)
+    this.#world.checker.calls.fetched(this.owner, records)
     return block
   }
 
@@ -339,14 +359,9 @@ export class SimProcess {
     if (owned === undefined) return
     if (owned.heldBytes < 0) checker.fail(`I20: ${this.owner.name} counts ${owned.heldBytes} bytes`)
     const answerBytes =
-      3 * maxBatchRecords * (Math.max(plan.valueBytes, plan.oversizeEvery > 0 ? oversizeBytes : 0) + 41)
+      3 * plan.appendsAtMost * (Math.max(plan.valueBytes, plan.oversizeEvery > 0 ? oversizeBytes : 0) + 41)
     if (owned.heldBytes > Math.max(1 << 20, plan.budgetBytes) + answerBytes) {
       checker.fail(`I20: ${this.owner.name} holds ${owned.heldBytes} bytes of partition ${block.partition}`)
     }
   }
 }
-
-/** Records of one append, at most. */
-export const maxBatchRecords = 6
-/** Its event would be larger than a function takes. */
-export const oversizeBytes = 4_800_000

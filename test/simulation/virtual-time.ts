@@ -17,11 +17,14 @@ interface Event {
 
 /** How many events run before the real event loop has its turn. */
 const eventsPerTurn = 4_000
+/** Who does more within one millisecond waits for nothing any more. */
+const eventsPerMs = 50_000
 
 /** A queue of events in virtual time. Between two events all promise reactions run, so that a seed has one course only. */
 export class VirtualTime {
   nowMs = 0
   events = 0
+  #eventsNow = 0
   readonly #heap: Event[] = []
   #order = 0
 
@@ -48,6 +51,7 @@ export class VirtualTime {
       }
       this.events++
       try {
+        if (this.#eventsNow++ > eventsPerMs) throw new Error('somebody is busy without end: time stands still')
         run()
       } catch (error) {
         reject(error)
@@ -79,6 +83,7 @@ export class VirtualTime {
         this.#push(event)
         continue
       }
+      if (event.atMs > this.nowMs) this.#eventsNow = 0
       this.nowMs = event.atMs
       event.run = undefined
       return run

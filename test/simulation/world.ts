@@ -2,13 +2,18 @@ import { type GivenUpMessage, recordsGivenUp } from '../../src/poller/channels.t
 import { Broker } from './broker.ts'
 import { Chance } from './chance.ts'
 import { Checker } from './checker.ts'
+import { noDebt } from './debt.ts'
 import { Group } from './group.ts'
 import { Network } from './network.ts'
 import type { Owner } from './owner.ts'
 import { PartitionLog, type SimRecord } from './partition-log.ts'
 import type { Fault, Plan } from './plan.ts'
+import { oversizeBytes } from './oversize.ts'
+import { type FailureRules, Scene } from './scene.ts'
+import { timestampOf } from './sim-block.ts'
+import { SimDestination } from './sim-destination.ts'
 import { SimFunction } from './sim-function.ts'
-import { maxBatchRecords, type Mutant, oversizeBytes, SimProcess, type SimWorld } from './sim-process.ts'
+import { type Mutant, SimProcess, type SimWorld } from './sim-process.ts'
 import { Trace } from './trace.ts'
 import { VirtualTime } from './virtual-time.ts'
 
@@ -22,6 +27,8 @@ export interface Outcome {
   readonly records: number
   readonly deliveries: number
   readonly repeats: number
+  /** Records that a destination took, or that were dropped with an event. */
+  readonly givenUp: number
   readonly events: number
   /** Virtual. */
   readonly ms: number
@@ -33,7 +40,7 @@ export interface RunOptions {
 }
 
 /** After this much quiet everything has to be done: a session, a rebalance, the longest wait for a retry, a drain. */
-const healMs = 240_000
+const healMs = 900_000
 const settledCheckMs = 200
 
 /** Runs one plan to its end: faults, then healing, then a stop of everybody. Same plan, same outcome. */
@@ -41,17 +48,30 @@ export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Out
   const { mutant } = options
   const world = new World(plan, mutant, options.keepsTimeline ?? false)
   const takeOut = mutant?.plant?.()
-  const onDrop = (message: unknown) => world.givenUp(message as GivenUpMessage)
-  recordsGivenUp.subscribe(onDrop)
+  const onGivenUp = (message: unknown) => world.givenUp(message as GivenUpMessage)
+  recordsGivenUp.subscribe(onGivenUp)
   try {
     await world.run()
   } catch (error) {
     world.checker.fail(`broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   } finally {
-    recordsGivenUp.unsubscribe(onDrop)
+    recordsGivenUp.unsubscribe(onGivenUp)
     takeOut?.()
   }
   return world.outcome()
+}
+
+function rulesOf({ failures, function: { reportsItems } }: Plan): FailureRules {
+  const { maxRetries, maxAgeSeconds, bisect, destination } = failures
+  const hasDestination = destination !== undefined
+  return {
+    // Reference 5.3.
+    maxRetries: maxRetries < 0 && hasDestination ? 10 : maxRetries,
+    maxAgeMs: maxAgeSeconds < 0 ? -1 : maxAgeSeconds * 1_000,
+    bisect,
+    reportsItems,
+    hasDestination
+  }
 }
 
 class World implements SimWorld {
@@ -61,12 +81,14 @@ class World implements SimWorld {
   readonly network: Network
   readonly checker: Checker
   readonly function: SimFunction
+  readonly destination: SimDestination | undefined
   readonly chance: Chance
   readonly owners = new Map<string, Owner>()
   readonly mutant: Mutant | undefined
   readonly #logs: PartitionLog[]
   readonly #records: SimRecord[] = []
   readonly #produce: Chance
+  readonly #ages: Chance
   readonly #processes: SimProcess[] = []
   #healed = false
   #started = 0
@@ -77,17 +99,23 @@ class World implements SimWorld {
     this.mutant = mutant
     this.chance = new Chance(plan.seed, 1)
     this.#produce = new Chance(plan.seed, 2)
+    this.#ages = new Chance(plan.seed, 6)
     this.#logs = Array.from({ length: plan.partitions }, (_, partition) => new PartitionLog(partition))
     const trace = new Trace(() => time.nowMs, keepsTimeline)
-    this.checker = new Checker(this.#logs, this.#records, this.owners, () => time.nowMs, trace)
+    const rules = rulesOf(plan)
+    this.checker = new Checker(new Scene(this.#logs, this.#records, this.owners, rules, () => time.nowMs, trace))
+    const { ownership, commits, calls, failures } = this.checker
     const { sessionTimeoutMs, drainMs, sticky } = plan
     const settings = { sessionTimeoutMs, rebalanceTimeoutMs: drainMs + 15_000, sticky }
     const group = new Group(plan.partitions, settings, time, {
-      assigned: (owner, partitions) => this.checker.given(owner, partitions)
+      assigned: (owner, partitions) => ownership.given(owner, partitions)
     })
-    this.broker = new Broker(this.#logs, group, time, this.checker)
+    this.broker = new Broker(this.#logs, group, time, commits)
     this.network = new Network(plan, time, new Chance(plan.seed, 3))
-    this.function = new SimFunction(plan.function, time, new Chance(plan.seed, 4), this.checker)
+    this.function = new SimFunction(plan.function, time, new Chance(plan.seed, 4), calls)
+    const { destination } = plan.failures
+    if (destination !== undefined)
+      this.destination = new SimDestination(destination, time, new Chance(plan.seed, 5), failures)
   }
 
   async run(): Promise<void> {
@@ -95,7 +123,7 @@ class World implements SimWorld {
     for (let each = 0; each < plan.processes; each++) time.after(this.chance.int(500), () => this.#start())
     this.#scheduleRecords()
     for (const fault of plan.faults) time.after(fault.atMs, () => this.#strike(fault))
-    const broken = () => checker.failures.length > 0
+    const broken = () => checker.scene.failures.length > 0
     await time.run(plan.runMs, broken)
     if (broken()) return
     this.#heal()
@@ -110,27 +138,26 @@ class World implements SimWorld {
   async #until(condition: () => boolean, withinMs: number): Promise<void> {
     const { time, checker } = this
     const deadlineMs = time.nowMs + withinMs
-    while (time.nowMs < deadlineMs && !condition() && checker.failures.length === 0) {
-      await time.run(time.nowMs + settledCheckMs, () => checker.failures.length > 0)
+    while (time.nowMs < deadlineMs && !condition() && checker.scene.failures.length === 0) {
+      await time.run(time.nowMs + settledCheckMs, () => checker.scene.failures.length > 0)
     }
   }
 
-  givenUp({ mapping, partitions }: GivenUpMessage): void {
-    const owner = this.owners.get(mapping)!
-    for (const { partition, first } of partitions)
-      this.checker.dropped(owner, partition, first, ({ valueBytes }) => valueBytes < oversizeBytes)
+  givenUp(message: GivenUpMessage): void {
+    this.checker.failures.givenUp(this.owners.get(message.mapping)!, message)
   }
 
   outcome(): Outcome {
     const { checker, time } = this
     return {
       plan: this.plan,
-      failures: checker.failures,
-      hash: checker.trace.hash,
-      timeline: checker.trace.lines,
+      failures: checker.scene.failures,
+      hash: checker.scene.trace.hash,
+      timeline: checker.scene.trace.lines,
       records: this.#records.length,
-      deliveries: checker.deliveries,
-      repeats: checker.repeats,
+      deliveries: checker.scene.deliveries,
+      repeats: checker.scene.repeats,
+      givenUp: checker.scene.givenUp,
       events: time.events,
       ms: time.nowMs
     }
@@ -145,7 +172,7 @@ class World implements SimWorld {
   #scheduleRecords(): void {
     const { plan, time } = this
     for (let left = plan.records; left > 0;) {
-      const count = Math.min(left, this.#produce.between(1, maxBatchRecords))
+      const count = Math.min(left, this.#produce.between(1, plan.appendsAtMost))
       left -= count
       time.after(this.#produce.int(plan.runMs), () => this.#append(count))
     }
@@ -160,9 +187,11 @@ class World implements SimWorld {
     const ids = Array.from({ length: count }, (_, index) => first + index)
     const size = (id: number) =>
       plan.oversizeEvery > 0 && id % plan.oversizeEvery === 0 ? oversizeBytes : plan.valueBytes
-    const gap = () => (chance.happens(plan.gapRate) ? chance.between(1, 4) : 0)
+    const gap = () => (chance.happens(plan.gapRate) ? chance.between(1, plan.gapAtMost) : 0)
+    const { agedMs } = plan.failures
+    const timestamp = (id: number) => timestampOf(id, this.time.nowMs - (agedMs > 0 ? this.#ages.int(agedMs) : 0))
     const before = log.records.length
-    log.append(ids, size, gap)
+    log.append(ids, size, timestamp, gap)
     this.#records.push(...log.records.slice(before))
     if (chance.happens(plan.burnRate)) log.burn(1)
     this.broker.changed()
@@ -171,7 +200,7 @@ class World implements SimWorld {
   #strike(fault: Fault): void {
     const { time, checker, broker } = this
     const { kind, forMs, on, share } = fault
-    checker.trace.note('world', kind, on, forMs)
+    checker.scene.trace.note('world', kind, on, forMs)
     const running = this.#processes.filter(({ state }) => state === 'running')
     const victim = running[on % Math.max(1, running.length)]
     const log = this.#logs[on % this.#logs.length]!
@@ -232,6 +261,13 @@ class World implements SimWorld {
       case 'break-function':
         this.function.brokenUntilMs = time.nowMs + forMs
         return
+      case 'break-destination':
+        if (this.destination !== undefined) this.destination.brokenUntilMs = time.nowMs + forMs
+        return
+      case 'reset-offsets':
+        for (const process of running) process.stop()
+        this.#resetWhenEmpty(share, time.nowMs + 30_000)
+        return
       case 'refuse-commits':
         broker.refusesCommitsUntilMs = time.nowMs + forMs
         return
@@ -244,11 +280,40 @@ class World implements SimWorld {
     broker.changed()
   }
 
+  /** A tool moves what is committed, which Kafka allows to a group that nobody is in; then pollers start again. */
+  #resetWhenEmpty(share: number, deadlineMs: number): void {
+    const { broker, time } = this
+    if (!broker.group.isEmpty && time.nowMs < deadlineMs) {
+      time.after(250, () => this.#resetWhenEmpty(share, deadlineMs))
+      return
+    }
+    if (broker.group.isEmpty) {
+      for (const log of this.#logs) if (this.#ages.happens(0.7)) this.#reset(log, share)
+    }
+    if (!this.#healed) for (let each = 0; each < this.plan.processes; each++) this.#start()
+  }
+
+  #reset(log: PartitionLog, share: number): void {
+    if (log.committed < 0) return
+    const { offset, metadata } = log.commit
+    const to = Math.floor(log.start + (log.end - log.start) * share)
+    // Of itself, of another tool, or of ours from somewhere else: none of it says anything about the new offset.
+    const left = this.#ages.pick(['', 'moved by hand', 'millrace1:AAAA', to === offset ? '' : metadata])
+    this.checker.note('world', 'resets', log.partition, offset, to)
+    log.commit = { offset: to, metadata: left, debt: noDebt }
+    log.excuse(offset, to)
+    for (const record of log.within(to, Infinity)) {
+      record.mayRepeat = record.mayTellAgain = true
+      record.failures = 0
+    }
+  }
+
   #heal(): void {
     const { network, broker } = this
     this.#healed = true
-    this.checker.trace.note('world', 'heals')
+    this.checker.scene.trace.note('world', 'heals')
     network.healed = this.function.healed = true
+    if (this.destination !== undefined) this.destination.healed = true
     broker.refusesCommitsUntilMs = broker.forgetsAnswersUntilMs = 0
     if (!this.#processes.some(({ state }) => state === 'running')) this.#start()
   }
