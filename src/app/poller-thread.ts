@@ -12,6 +12,7 @@ import { topicDestination } from '../adapters/kafka/topic-destination.ts'
 import { openLog } from '../adapters/log/pino.ts'
 import { openClusterSecrets } from '../adapters/secrets/cluster-secrets.ts'
 import { forwardEvents } from './poller-events.ts'
+import { assumedRole } from '../core/mapping/assumed-role.ts'
 import { AddressGuard } from '../core/net/address-guard.ts'
 import { EventBuffers } from '../poller/event-buffers.ts'
 import { MemoryBudget } from '../poller/memory-budget.ts'
@@ -96,11 +97,13 @@ function open(poller: number, assignment: PollerAssignment): void {
 }
 
 function openDestinationOf(
-  { mapping, cluster, destination: target }: PollerAssignment,
+  { mapping, spec, cluster, destination: target }: PollerAssignment,
   mappingLog: Log
 ): { destination?: Destination } {
   if (target === undefined) return {}
   const deps = { clock: systemClock, log: mappingLog }
+  const role = assumedRole(spec.tags)
+  const aws = role === undefined ? { credentials } : { credentials, role }
   return {
     destination:
       target.kind === 'kafka'
@@ -108,7 +111,7 @@ function openDestinationOf(
             { topic: target.topic, cluster, clientId: `millrace-${mapping}` },
             { ...deps, secrets, guard }
           )
-        : openDestination(target, { ...deps, region, destinationDir })
+        : openDestination(target, { ...deps, aws, region, destinationDir })
   }
 }
 

@@ -1,4 +1,5 @@
 import { MillraceError } from '../core/errors.ts'
+import { assumedRole } from '../core/mapping/assumed-role.ts'
 import { parseFunctionName, withQualifier } from '../core/mapping/function-name.ts'
 import type { Home } from '../core/mapping/function-name.ts'
 import type { Author, callerOperations } from '../core/mapping/history.ts'
@@ -56,7 +57,7 @@ export class MappingService {
     const { clock, newUuid, store } = this.#options
     this.#tellIgnored('create', body)
     const { functionName, ...rest } = parseCreate(body, this.#options, clock.now())
-    const identity = await this.#functionOf(functionName)
+    const identity = await this.#functionOf(functionName, rest.tags)
     await this.#checkSource(rest)
     const uuid = newUuid()
     const spec: MappingSpec = { ...rest, ...identity, consumerGroupId: rest.consumerGroupId ?? uuid }
@@ -109,7 +110,7 @@ export class MappingService {
       const spec = applyUpdate(
         before.spec,
         changes,
-        functionName === undefined ? undefined : await this.#functionOf(functionName)
+        functionName === undefined ? undefined : await this.#functionOf(functionName, before.spec.tags)
       )
       return {
         // Nothing different, nothing to restart: the fleet settles the state and leaves the poller alone.
@@ -218,11 +219,11 @@ export class MappingService {
     throw new MillraceError('MILL_MAPPING_IN_USE', [verb])
   }
 
-  async #functionOf(written: string): Promise<FunctionIdentity> {
+  async #functionOf(written: string, tags: Tags): Promise<FunctionIdentity> {
     const { name, arn, isLocated, qualifier } = parseFunctionName(written, this.#options)
     const entry = this.#options.functions.find(name, isLocated ? arn : undefined)
     if (entry === undefined) throw new MillraceError('MILL_FUNCTION_NOT_FOUND')
-    const timeoutSeconds = (await entry.inspect?.(qualifier))?.timeoutSeconds ?? entry.timeoutSeconds
+    const timeoutSeconds = (await entry.inspect?.(qualifier, assumedRole(tags)))?.timeoutSeconds ?? entry.timeoutSeconds
     if (timeoutSeconds > longestTimeoutSeconds)
       throw new MillraceError('MILL_FUNCTION_TIMEOUT', [longestTimeoutSeconds, name, timeoutSeconds])
     const functionArn = withQualifier(entry.arn, qualifier)

@@ -1,4 +1,5 @@
 import { type DestinationTarget, parseDestination } from '../core/destination/target.ts'
+import { assumedRole } from '../core/mapping/assumed-role.ts'
 import type { Author, fleetOperations } from '../core/mapping/history.ts'
 import { settledState, wanted } from '../core/mapping/lifecycle.ts'
 import { type Mapping, type MappingSpec, processedOk, userInitiated } from '../core/mapping/mapping.ts'
@@ -10,7 +11,7 @@ import {
 } from '../core/mapping/processing-result.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ClusterDirectory } from '../ports/clusters.ts'
-import type { FunctionCatalog } from '../ports/functions.ts'
+import type { FunctionCatalog, FunctionTarget } from '../ports/functions.ts'
 import type { Log } from '../ports/log.ts'
 import type { MappingChange, MappingStore } from '../ports/mapping-store.ts'
 import type { PollerAssignment, PollerHandle, PollerHost, PollerReport } from '../ports/poller-host.ts'
@@ -171,7 +172,7 @@ export class MappingRunner {
         spec,
         cluster,
         bootstrapServers: cluster.bootstrapServers.join(','),
-        target: entry.target,
+        target: calledFor(spec, entry.target),
         ...destinationOf(spec),
         budgetBytes: this.#world.budgetBytes
       }
@@ -279,6 +280,12 @@ export class MappingRunner {
 function destinationOf({ destination, topic }: MappingSpec): { destination?: DestinationTarget } {
   if (destination === undefined) return {}
   return { destination: parseDestination(destination, { sourceTopic: topic, strictAws: false, provisioned: true }) }
+}
+
+/** A function without a role of its own is called in the mapping's. */
+function calledFor({ tags }: MappingSpec, target: FunctionTarget): FunctionTarget {
+  const role = assumedRole(tags)
+  return target.kind === 'lambda' && role !== undefined ? { role, ...target } : target
 }
 
 const withoutQualifier = ({ functionArn, qualifier }: MappingSpec): string =>

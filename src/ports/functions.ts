@@ -1,3 +1,7 @@
+import type { AssumedRole } from '../core/mapping/assumed-role.ts'
+
+export type { AssumedRole } from '../core/mapping/assumed-role.ts'
+
 /** Where calls of a function go. Plain data: it crosses to a poller's thread. */
 export type FunctionTarget = HttpTarget | LambdaTarget
 
@@ -47,14 +51,8 @@ export interface LambdaTarget extends AnyTarget {
   readonly endpoint: string
   /** False: requests go unsigned, to an emulator that knows no credentials. */
   readonly signed: boolean
-  /** A role that is assumed for the calls. */
+  /** Assumed for the calls; absent: that of the mapping, if it names one. */
   readonly role?: AssumedRole
-}
-
-export interface AssumedRole {
-  readonly roleArn: string
-  /** That the role's owner wants to hear. */
-  readonly externalId?: string
 }
 
 /** A function that is known by name, as the API describes it. */
@@ -67,10 +65,11 @@ export interface FunctionEntry {
   readonly timeoutSeconds: number
   readonly target: FunctionTarget
   /**
-   * Asks where the function lives what it is. Absent: nobody knows more than this entry. Rejects with
-   * `MILL_FUNCTION_NOT_FOUND` when there is none, with `MILL_AWS_…` when nobody could be asked.
+   * Asks where the function lives what it is, in `role` where the function has none of its own. Absent: nobody knows more than
+   * this entry. Rejects with `MILL_FUNCTION_NOT_FOUND` when there is none, with `MILL_AWS_…` or `MILL_ROLE_REFUSED` when nobody
+   * could be asked.
    */
-  readonly inspect?: (qualifier: string | undefined) => Promise<FunctionFacts>
+  readonly inspect?: (qualifier: string | undefined, role?: AssumedRole) => Promise<FunctionFacts>
 }
 
 /** What the function's host says of it; nothing of what we may not ask. */

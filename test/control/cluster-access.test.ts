@@ -8,7 +8,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ClusterFinder } from '../../src/adapters/clusters/cluster-finder.ts'
 import { MillraceError } from '../../src/core/errors.ts'
-import { accountId, mskArn, openControlWorld, region } from './control-world.ts'
+import { accountId, aCatalog, aFunction, mskArn, openControlWorld, region } from './control-world.ts'
 import type { ControlWorld } from './control-world.ts'
 
 const secret = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:s'
@@ -131,4 +131,21 @@ describe('tags of ours', () => {
       await assert.rejects(world.client.send(new TagResourceCommand({ Resource: arn, Tags: tags })), { message })
       assert.deepEqual(Object.keys((await world.store.get(uuid))?.spec.tags ?? {}), [])
     })
+})
+
+test('the function is looked at in the role of the mapping that is to call it', async () => {
+  const asked: unknown[] = []
+  const inspect = async (qualifier?: string, role?: unknown) => {
+    asked.push([qualifier, role])
+    return {}
+  }
+  await using world = await openControlWorld({ functions: aCatalog({ ...aFunction('f'), inspect }) })
+  const tags = { 'millrace:role-arn': role, 'millrace:external-id': 'their-id' }
+  const { uuid } = await create(world, { Tags: tags })
+  await world.client.send(new UpdateEventSourceMappingCommand({ UUID: uuid, FunctionName: 'f:live' }))
+  const whose = { roleArn: role, externalId: 'their-id' }
+  assert.deepEqual(asked, [
+    [undefined, whose],
+    ['live', whose]
+  ])
 })

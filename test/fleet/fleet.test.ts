@@ -107,6 +107,30 @@ test('a new mapping is enabled once its poller takes part', async () => {
   assert.equal(await state(uuid), 'Enabled')
 })
 
+test('a function at AWS Lambda is called in the role of the mapping, unless it has one of its own', async () => {
+  const at = {
+    kind: 'lambda',
+    functionName: 'f',
+    region: 'eu-west-1',
+    endpoint: 'http://127.0.0.1:1',
+    signed: true
+  } as const
+  const tags = { 'millrace:role-arn': 'arn:aws:iam::123456789012:role/mapping', 'millrace:external-id': 'their-id' }
+  const mappings = { roleArn: tags['millrace:role-arn'], externalId: 'their-id' }
+  const own = { roleArn: 'arn:aws:iam::123456789012:role/own' }
+  for (const [role, used] of [
+    [undefined, mappings],
+    [own, own]
+  ] as const) {
+    const target = { ...at, timeoutMs: 1, ...(role === undefined ? {} : { role }) }
+    const { fleet, insert, host } = setup([{ ...orders, kind: 'lambda', target }])
+    await fleet.start()
+    await insert({ spec: aSpec({ tags }) })
+    const assigned = host.running[0]?.assignment.target
+    assert.deepEqual(assigned?.kind === 'lambda' && assigned.role, used)
+  }
+})
+
 test('a mapping created disabled runs nothing', async () => {
   const { fleet, insert, state, host } = setup()
   await fleet.start()

@@ -1,9 +1,10 @@
 import { MillraceError } from '../../core/errors.ts'
+import { assumedRole } from '../../core/mapping/assumed-role.ts'
 import type { EventSource } from '../../core/mapping/mapping.ts'
 import type { Tags } from '../../core/mapping/tags.ts'
 import { chooseBrokers } from '../../core/source/broker-choice.ts'
 import type { BrokersByMethod, ClusterOffer } from '../../core/source/broker-choice.ts'
-import { selfManagedPlan, sourceTag } from '../../core/source/security-plan.ts'
+import { selfManagedPlan } from '../../core/source/security-plan.ts'
 import type { PlanRules, SecurityPlan } from '../../core/source/security-plan.ts'
 import type { AwsIdentity, ClusterSecurity, SecretReference } from '../../ports/cluster-security.ts'
 import type { ClusterDirectory, SourceWish } from '../../ports/clusters.ts'
@@ -100,11 +101,4 @@ export class ClusterFinder implements ClusterDirectory {
 const regionOf = (arn: string): string => arn.split(':')[3] ?? ''
 
 /** What AWS would ask for with the function's execution role, the mapping's role asks for, or Millrace itself. */
-function identityOf(region: string, tags: Tags): AwsIdentity {
-  const { [sourceTag.roleArn]: roleArn, [sourceTag.externalId]: externalId } = tags
-  return {
-    region,
-    ...(roleArn === undefined ? {} : { roleArn }),
-    ...(externalId === undefined ? {} : { externalId })
-  }
-}
+const identityOf = (region: string, tags: Tags): AwsIdentity => ({ region, ...assumedRole(tags) })

@@ -1,9 +1,22 @@
+import type { AwsCredentials } from '../../ports/aws-credentials.ts'
+import type { AssumedRole } from '../../core/mapping/assumed-role.ts'
+
+/** Whose credentials are sent: of the process, or of the mapping's role. */
+export interface MappingCredentials {
+  readonly credentials: AwsCredentials
+  readonly role?: AssumedRole
+}
+
 /** Most time a request may take, with its one repetition; the caller tries again with growing pauses. */
 export const requestLimits = { messageMs: 30_000, objectMs: 120_000 } as const
 
-/** What all clients of AWS have in common. Credentials and endpoints come by the SDK's own chains: `AWS_ENDPOINT_URL*`. */
-export const clientConfig = (region: string) => ({
+/**
+ * What all clients of AWS have in common. Endpoints come by the SDK's own chain: `AWS_ENDPOINT_URL*`. Without `aws` credentials
+ * do too.
+ */
+export const clientConfig = (region: string, aws?: MappingCredentials) => ({
   region,
+  ...(aws === undefined ? {} : { credentials: () => aws.credentials.keys({ region, ...aws.role }) }),
   maxAttempts: 2,
   requestHandler: { connectionTimeout: 5_000 }
 })

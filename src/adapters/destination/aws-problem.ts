@@ -1,3 +1,5 @@
+import { MillraceError } from '../../core/errors.ts'
+
 /** What AWS's error names (without `Exception`) and the network's codes mean, in the user's terms. */
 const meanings: Readonly<Record<string, string>> = {
   AccessDenied: 'the credentials do not allow it',
@@ -51,6 +53,8 @@ const meanings: Readonly<Record<string, string>> = {
  * request with its session token.
  */
 export function awsProblem(name: string, error: unknown): Error {
+  // What keeps us from having credentials is in our own words.
+  if (error instanceof MillraceError) return new Error(`Destination ${name} took nothing: ${error.message}`)
   const said = errorName(error)
   const status = statusOf(error)
   const shown = status === undefined ? said : `${said}, status ${status}`

@@ -2,6 +2,7 @@ import type { DestinationTarget } from '../../core/destination/target.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Destination } from '../../ports/destination.ts'
 import type { Log } from '../../ports/log.ts'
+import type { MappingCredentials } from './aws-client.ts'
 import { BulkSender, type Bulk } from './bulk-sender.ts'
 import { fileBulk } from './file.ts'
 import { s3Bulk } from './s3.ts'
@@ -11,6 +12,7 @@ import { sqsBulk } from './sqs.ts'
 export interface DestinationDeps {
   readonly log: Log
   readonly clock: Clock
+  readonly aws: MappingCredentials
   /** Of this deployment: where buckets are looked for. */
   readonly region: string
   /** Folder of `file:` destinations; made when it is first needed. */
@@ -30,11 +32,11 @@ export function openDestination(
 function bulkOf(target: Exclude<DestinationTarget, { kind: 'kafka' }>, deps: DestinationDeps): Bulk {
   switch (target.kind) {
     case 'sqs':
-      return sqsBulk(target, deps.log)
+      return sqsBulk(target, deps)
     case 'sns':
-      return snsBulk(target)
+      return snsBulk(target, deps.aws)
     case 's3':
-      return s3Bulk(target, deps.region)
+      return s3Bulk(target, deps)
     case 'file':
       return fileBulk(target, deps)
     default:

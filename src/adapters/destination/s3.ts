@@ -1,15 +1,18 @@
 import type { DestinationTarget } from '../../core/destination/target.ts'
-import { clientConfig, LazyClient, requestLimits } from './aws-client.ts'
+import { clientConfig, LazyClient, requestLimits, type MappingCredentials } from './aws-client.ts'
 import { awsProblem } from './aws-problem.ts'
 import type { Bulk } from './bulk-sender.ts'
 
 /** A bucket, one object a message. Its ARN names no region: `region` is where it is looked for first. */
-export function s3Bulk({ arn, bucket }: Extract<DestinationTarget, { kind: 's3' }>, region: string): Bulk {
+export function s3Bulk(
+  { arn, bucket }: Extract<DestinationTarget, { kind: 's3' }>,
+  { region, aws }: { readonly region: string; readonly aws: MappingCredentials }
+): Bulk {
   const lazy = new LazyClient(
     () => import('@aws-sdk/client-s3'),
     sdk =>
       new sdk.S3Client({
-        ...clientConfig(region),
+        ...clientConfig(region, aws),
         followRegionRedirects: true,
         // At an endpoint of one's own there is no host name for each bucket.
         forcePathStyle: hasOwnEndpoint()

@@ -1,14 +1,14 @@
 import type { DestinationTarget } from '../../core/destination/target.ts'
 import type { FailureMessage } from '../../ports/destination.ts'
 import { sendBatch, type BatchAnswer } from './aws-batch.ts'
-import { clientConfig, LazyClient, requestLimits } from './aws-client.ts'
+import { clientConfig, LazyClient, requestLimits, type MappingCredentials } from './aws-client.ts'
 import type { Bulk } from './bulk-sender.ts'
 
 /** A standard topic. AWS: PublishBatch takes ten messages of 256 KB together. */
-export function snsBulk({ arn, region }: Extract<DestinationTarget, { kind: 'sns' }>): Bulk {
+export function snsBulk({ arn, region }: Extract<DestinationTarget, { kind: 'sns' }>, aws: MappingCredentials): Bulk {
   const lazy = new LazyClient(
     () => import('@aws-sdk/client-sns'),
-    sdk => new sdk.SNSClient(clientConfig(region))
+    sdk => new sdk.SNSClient(clientConfig(region, aws))
   )
   const publish = async (messages: readonly FailureMessage[], abortSignal: AbortSignal): Promise<BatchAnswer> => {
     const { sdk, client } = await lazy.open()

@@ -2,15 +2,20 @@ import type { DestinationTarget } from '../../core/destination/target.ts'
 import type { FailureMessage } from '../../ports/destination.ts'
 import type { Log } from '../../ports/log.ts'
 import { sendBatch, type BatchAnswer } from './aws-batch.ts'
-import { clientConfig, LazyClient, requestLimits } from './aws-client.ts'
+import { clientConfig, LazyClient, requestLimits, type MappingCredentials } from './aws-client.ts'
 import { problemKind } from './aws-problem.ts'
 import type { Bulk } from './bulk-sender.ts'
+
+export interface QueueDeps {
+  readonly log: Log
+  readonly aws: MappingCredentials
+}
 
 type SqsTarget = Extract<DestinationTarget, { kind: 'sqs' }>
 
 /** A standard queue. AWS: SendMessageBatch takes ten messages of 1 MiB together. */
-export function sqsBulk(target: SqsTarget, log: Log): Bulk {
-  const queue = new Queue(target, log)
+export function sqsBulk(target: SqsTarget, deps: QueueDeps): Bulk {
+  const queue = new Queue(target, deps)
   return {
     name: target.arn,
     maxMessages: 10,
@@ -22,11 +27,11 @@ export function sqsBulk(target: SqsTarget, log: Log): Bulk {
   }
 }
 
-const lazyClient = (region: string) =>
+const lazyClient = (region: string, aws: MappingCredentials) =>
   new LazyClient(
     () => import('@aws-sdk/client-sqs'),
     // A queue's URL may name a host that cannot be reached from here; the endpoint that was configured can.
-    sdk => new sdk.SQSClient({ ...clientConfig(region), useQueueUrlAsEndpoint: false })
+    sdk => new sdk.SQSClient({ ...clientConfig(region, aws), useQueueUrlAsEndpoint: false })
   )
 
 class Queue {
@@ -35,10 +40,10 @@ class Queue {
   readonly #client: ReturnType<typeof lazyClient>
   #url: Promise<string> | undefined
 
-  constructor(target: SqsTarget, log: Log) {
+  constructor(target: SqsTarget, { log, aws }: QueueDeps) {
     this.#target = target
     this.#log = log
-    this.#client = lazyClient(target.region)
+    this.#client = lazyClient(target.region, aws)
   }
 
   async send(messages: readonly FailureMessage[], abortSignal: AbortSignal): Promise<BatchAnswer> {

@@ -173,7 +173,12 @@ export class ConfiguredFunctions implements FunctionCatalog {
       ...described,
       kind: 'lambda',
       target,
-      ...(asks ? { inspect: qualifier => inspect(target, qualifier ?? target.qualifier) } : {})
+      ...(asks
+        ? {
+            inspect: (qualifier, role) =>
+              inspect({ ...(role === undefined ? {} : { role }), ...target }, qualifier ?? target.qualifier)
+          }
+        : {})
     }
   }
 }

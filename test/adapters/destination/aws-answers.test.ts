@@ -5,6 +5,7 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
+import { AwsCredentialChain } from '../../../src/adapters/aws/credentials.ts'
 import { openDestination } from '../../../src/adapters/destination/open-destination.ts'
 import { systemClock } from '../../../src/adapters/host/system-clock.ts'
 import { parseDestination } from '../../../src/core/destination/target.ts'
@@ -61,6 +62,7 @@ async function setup(arn: string, script: (request: Request) => Answer) {
   const destination = openDestination(target, {
     log,
     clock: systemClock,
+    aws: { credentials: new AwsCredentialChain(systemClock) },
     region: 'us-east-1',
     destinationDir: '/nowhere'
   })

@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { CreateTopicCommand, SNSClient, SubscribeCommand } from '@aws-sdk/client-sns'
 import { CreateQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { AwsCredentialChain } from '../../../src/adapters/aws/credentials.ts'
 import { openDestination } from '../../../src/adapters/destination/open-destination.ts'
 import { systemClock } from '../../../src/adapters/host/system-clock.ts'
 import { parseDestination } from '../../../src/core/destination/target.ts'
@@ -55,7 +56,8 @@ withMoto('SQS, SNS and S3 destinations', () => {
   function open(arn: string, clock: Clock = systemClock): Destination {
     const target = parseDestination(arn, { sourceTopic: 'orders', strictAws: true, provisioned: false })
     assert.ok(target.kind !== 'kafka')
-    return openDestination(target, { log: new RecordingLog(), clock, region, destinationDir: '/nowhere' })
+    const aws = { credentials: new AwsCredentialChain(clock) }
+    return openDestination(target, { log: new RecordingLog(), clock, aws, region, destinationDir: '/nowhere' })
   }
 
   function world(arn: string, received: () => Promise<unknown[]>): DestinationWorld {

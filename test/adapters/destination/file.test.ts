@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, test, type TestContext } from 'node:test'
 import { promisify } from 'node:util'
+import { AwsCredentialChain } from '../../../src/adapters/aws/credentials.ts'
 import { openDestination } from '../../../src/adapters/destination/open-destination.ts'
 import { rotate } from '../../../src/adapters/destination/rotation.ts'
 import { systemClock } from '../../../src/adapters/host/system-clock.ts'
@@ -25,6 +26,7 @@ async function setup(t: TestContext, maxFileBytes?: number, name = 'failed.jsonl
       {
         log,
         clock: systemClock,
+        aws: { credentials: new AwsCredentialChain(systemClock) },
         region: 'us-east-1',
         destinationDir: folder,
         ...(maxFileBytes ? { maxFileBytes } : {})
@@ -59,7 +61,13 @@ destinationContract('file', async () => {
   const folder = join(home, 'destinations')
   const destination = openDestination(
     { kind: 'file', name: 'team/failed.jsonl' },
-    { log: new RecordingLog(), clock: systemClock, region: 'us-east-1', destinationDir: folder }
+    {
+      log: new RecordingLog(),
+      clock: systemClock,
+      aws: { credentials: new AwsCredentialChain(systemClock) },
+      region: 'us-east-1',
+      destinationDir: folder
+    }
   )
   return {
     destination,

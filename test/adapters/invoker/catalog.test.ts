@@ -160,6 +160,19 @@ test('AWS is asked about the qualifier of the mapping, else about that of the co
   ])
 })
 
+test('AWS is asked in the role of the mapping where the function has none of its own', async () => {
+  const asked: unknown[] = []
+  const inspect: ConfiguredFunctionsOptions['inspect'] = async ({ role }) => {
+    asked.push(role?.roleArn)
+    return {}
+  }
+  const own = { ...real, role: { roleArn: 'arn:aws:iam::123456789012:role/own' } }
+  const { catalog } = setup({ real, own }, { inspect })
+  for (const name of ['real', 'own'])
+    await catalog.find(name)?.inspect?.(undefined, { roleArn: 'arn:aws:iam::123456789012:role/mapping' })
+  assert.deepEqual(asked, ['arn:aws:iam::123456789012:role/mapping', own.role.roleArn])
+})
+
 for (const [region, endpoint] of [
   ['cn-north-1', 'https://lambda.cn-north-1.amazonaws.com.cn'],
   ['us-gov-west-1', 'https://lambda.us-gov-west-1.amazonaws.com']
