@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { describeConfigsV4 } from '@platformatic/kafka'
+import type { Clock } from '../../ports/clock.ts'
 import { apis, call } from './apis.ts'
 import { openClientCluster } from './client-cluster.ts'
 import type { ClientClusterOptions, ClientDeps } from './client-cluster.ts'
@@ -22,6 +23,9 @@ export interface ProbedTopic {
 /** What brokers older than Kafka 2.3 answer, and those that were not asked. */
 const untold = -2_147_483_648
 const probeSessionMs = 10_000
+const passing: ReadonlySet<number> = new Set([errorCode.coordinatorNotAvailable, errorCode.coordinatorLoadInProgress])
+const pauseMs = 250
+const mostTries = 16
 
 /**
  * Asks a cluster, as a mapping would, what it lets us do, and changes nothing: it writes no record, commits no offset and
@@ -30,9 +34,11 @@ const probeSessionMs = 10_000
 export class ClusterProbe implements AsyncDisposable {
   readonly #cluster: Cluster
   readonly #clientId: string
+  readonly #clock: Clock
 
   constructor(options: ClientClusterOptions, deps: ClientDeps) {
     this.#clientId = options.clientId
+    this.#clock = deps.clock
     this.#cluster = openClientCluster(options, deps)
   }
 
@@ -69,7 +75,15 @@ export class ClusterProbe implements AsyncDisposable {
 
   /** Needs Describe on the group. Resolves with who coordinates it. */
   async coordinator(groupId: string): Promise<BrokerAddress> {
-    return this.#cluster.coordinator(groupId)
+    for (let tries = 0; ; tries++) {
+      try {
+        return await this.#cluster.coordinator(groupId)
+      } catch (error) {
+        // The first group of a cluster has its coordinator only when the topic of offsets is there.
+        if (!(error instanceof KafkaRefusal) || !passing.has(error.code) || tries >= mostTries) throw error
+      }
+      await new Promise<void>(resolve => this.#clock.after(pauseMs, resolve))
+    }
   }
 
   /**
@@ -77,7 +91,7 @@ export class ClusterProbe implements AsyncDisposable {
    * refused otherwise by one that would not; the group does not notice.
    */
   async mayJoin(groupId: string): Promise<void> {
-    const wire = await this.#cluster.wire(await this.#cluster.coordinator(groupId), 'group')
+    const wire = await this.#cluster.wire(await this.coordinator(groupId), 'group')
     const answer = await this.#cluster.call(wire, apis.heartbeat, [groupId, 0, 'millrace-doctor', null])
     if (answer.errorCode === errorCode.groupAuthorizationFailed)
       throw new KafkaRefusal(answer.errorCode, `consumer group ${groupId}`, wire.address)
@@ -86,7 +100,7 @@ export class ClusterProbe implements AsyncDisposable {
   /** Joins a group that nobody else is in, and leaves it: brokers forget it then. */
   async joinOwnGroup(topic: string): Promise<string> {
     const groupId = `${this.#clientId}-${randomUUID()}`
-    const wire = await this.#cluster.wire(await this.#cluster.coordinator(groupId), 'group')
+    const wire = await this.#cluster.wire(await this.coordinator(groupId), 'group')
     const protocol = { name: 'cooperative-sticky', metadata: encodeSubscription(topic, [], -1) }
     const join = (memberId: string) =>
       this.#cluster.call(wire, apis.joinGroup, [

@@ -135,6 +135,7 @@ export class Line {
     } catch (error) {
       if (error instanceof NotDone) report('skipped', error.message)
       else if (error instanceof Complaint) report('failed', error.message, error.advice)
+      else if (error instanceof TookTooLong) report('failed', error.message, hungAdvice)
       else {
         const { detail, advice } = explain(error)
         report('failed', detail, advice)
@@ -150,6 +151,8 @@ export class Line {
     this.#reports.push({ step, ...(about === undefined ? {} : { about }), result: 'skipped', ms: 0, detail: why })
   }
 }
+
+const hungAdvice = 'See what lies on the way: firewalls and security groups drop packets without a word.'
 
 /** A step that hung. */
 export class TookTooLong extends Error {
