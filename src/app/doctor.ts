@@ -17,6 +17,7 @@ import { examineSecrets } from './doctor/secret-examination.ts'
 import { exitCodes } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { endpointOf } from './mappings/api.ts'
+import { mappingCredentials } from './mapping-credentials.ts'
 import { refusedRanges } from './refused-ranges.ts'
 import { interruptedBy } from './signals.ts'
 
@@ -77,6 +78,7 @@ async function examine(
 ): Promise<void> {
   const clock = systemClock
   const aws = new AwsCredentialChain(clock)
+  const whose = mappingCredentials(aws, patient.wish.tags)
   const guard = new AddressGuard(refusedRanges(config))
   const secrets = openClusterSecrets({
     aws,
@@ -110,8 +112,8 @@ async function examine(
   }
   await Promise.all([
     examineCluster(),
-    examineFunction(patient.functionName, { config, guard, clock }, checkup.line()),
-    examineDestination(patient.destination, config, checkup.line())
+    examineFunction(patient.functionName, { config, guard, clock, aws: whose }, checkup.line()),
+    examineDestination(patient.destination, { config, aws: whose }, checkup.line())
   ])
 }
 

@@ -11,8 +11,8 @@ import { openKafkaConsumer } from '../adapters/kafka/kafka-consumer.ts'
 import { topicDestination } from '../adapters/kafka/topic-destination.ts'
 import { openLog } from '../adapters/log/pino.ts'
 import { openClusterSecrets } from '../adapters/secrets/cluster-secrets.ts'
+import { mappingCredentials } from './mapping-credentials.ts'
 import { forwardEvents } from './poller-events.ts'
-import { assumedRole } from '../core/mapping/assumed-role.ts'
 import { AddressGuard } from '../core/net/address-guard.ts'
 import { EventBuffers } from '../poller/event-buffers.ts'
 import { MemoryBudget } from '../poller/memory-budget.ts'
@@ -102,8 +102,6 @@ function openDestinationOf(
 ): { destination?: Destination } {
   if (target === undefined) return {}
   const deps = { clock: systemClock, log: mappingLog }
-  const role = assumedRole(spec.tags)
-  const aws = role === undefined ? { credentials } : { credentials, role }
   return {
     destination:
       target.kind === 'kafka'
@@ -111,7 +109,7 @@ function openDestinationOf(
             { topic: target.topic, cluster, clientId: `millrace-${mapping}` },
             { ...deps, secrets, guard }
           )
-        : openDestination(target, { ...deps, aws, region, destinationDir })
+        : openDestination(target, { ...deps, aws: mappingCredentials(credentials, spec.tags), region, destinationDir })
   }
 }
 

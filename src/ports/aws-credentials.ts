@@ -1,3 +1,4 @@
+import type { AssumedRole } from '../core/mapping/assumed-role.ts'
 import type { AwsIdentity, AwsKeys } from './cluster-security.ts'
 
 export interface ExpiringAwsKeys extends AwsKeys {
@@ -26,4 +27,10 @@ export interface AwsCredentials {
   keys(identity: AwsIdentity): Promise<ExpiringAwsKeys>
   /** One object for all who name the same identity. */
   of(identity: AwsIdentity): HeldAwsKeys
+}
+
+/** What is asked of AWS for a mapping is asked with the credentials of the process, or in the role that its tags name. */
+export interface MappingCredentials {
+  readonly credentials: AwsCredentials
+  readonly role?: AssumedRole
 }

@@ -1,22 +1,12 @@
-import type { AwsCredentials } from '../../ports/aws-credentials.ts'
-import type { AssumedRole } from '../../core/mapping/assumed-role.ts'
-
-/** Whose credentials are sent: of the process, or of the mapping's role. */
-export interface MappingCredentials {
-  readonly credentials: AwsCredentials
-  readonly role?: AssumedRole
-}
+import type { MappingCredentials } from '../../ports/aws-credentials.ts'
 
 /** Most time a request may take, with its one repetition; the caller tries again with growing pauses. */
 export const requestLimits = { messageMs: 30_000, objectMs: 120_000 } as const
 
-/**
- * What all clients of AWS have in common. Endpoints come by the SDK's own chain: `AWS_ENDPOINT_URL*`. Without `aws` credentials
- * do too.
- */
-export const clientConfig = (region: string, aws?: MappingCredentials) => ({
+/** What all clients of AWS have in common. Endpoints come by the SDK's own chain: `AWS_ENDPOINT_URL*`. */
+export const clientConfig = (region: string, { credentials, role }: MappingCredentials) => ({
   region,
-  ...(aws === undefined ? {} : { credentials: () => aws.credentials.keys({ region, ...aws.role }) }),
+  credentials: () => credentials.keys({ region, ...role }),
   maxAttempts: 2,
   requestHandler: { connectionTimeout: 5_000 }
 })

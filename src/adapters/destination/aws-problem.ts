@@ -5,8 +5,6 @@ const meanings: Readonly<Record<string, string>> = {
   AccessDenied: 'the credentials do not allow it',
   AuthorizationError: 'the credentials do not allow it',
   AllAccessDisabled: 'access to it is disabled',
-  CredentialsProviderError:
-    'no AWS credentials were found: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile or role',
   ExpiredToken: 'the credentials have expired',
   InvalidAccessKeyId: 'the access key is unknown',
   InvalidClientTokenId: 'the access key is unknown',

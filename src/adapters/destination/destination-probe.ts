@@ -2,11 +2,13 @@ import { constants } from 'node:fs'
 import { access, stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { targetText, type DestinationTarget } from '../../core/destination/target.ts'
+import type { MappingCredentials } from '../../ports/aws-credentials.ts'
 import { clientConfig } from './aws-client.ts'
 import { problemKind } from './aws-problem.ts'
 import { hasOwnEndpoint } from './s3.ts'
 
 export interface DestinationProbeOptions {
+  readonly aws: MappingCredentials
   /** Where buckets are looked for. */
   readonly region: string
   readonly destinationDir: string
@@ -27,7 +29,8 @@ export async function probeDestination(
   target: Exclude<DestinationTarget, { kind: 'kafka' }>,
   options: DestinationProbeOptions
 ): Promise<DestinationState> {
-  const once = { ...clientConfig('region' in target ? target.region : options.region), maxAttempts: 1 }
+  const region = 'region' in target ? target.region : options.region
+  const once = { ...clientConfig(region, options.aws), maxAttempts: 1 }
   const { signal: abortSignal } = options
   switch (target.kind) {
     case 'sqs': {

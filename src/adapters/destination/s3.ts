@@ -1,5 +1,6 @@
 import type { DestinationTarget } from '../../core/destination/target.ts'
-import { clientConfig, LazyClient, requestLimits, type MappingCredentials } from './aws-client.ts'
+import type { MappingCredentials } from '../../ports/aws-credentials.ts'
+import { clientConfig, LazyClient, requestLimits } from './aws-client.ts'
 import { awsProblem } from './aws-problem.ts'
 import type { Bulk } from './bulk-sender.ts'
 

@@ -1,7 +1,8 @@
 import type { DestinationTarget } from '../../core/destination/target.ts'
+import type { MappingCredentials } from '../../ports/aws-credentials.ts'
 import type { FailureMessage } from '../../ports/destination.ts'
 import { sendBatch, type BatchAnswer } from './aws-batch.ts'
-import { clientConfig, LazyClient, requestLimits, type MappingCredentials } from './aws-client.ts'
+import { clientConfig, LazyClient, requestLimits } from './aws-client.ts'
 import type { Bulk } from './bulk-sender.ts'
 
 /** A standard topic. AWS: PublishBatch takes ten messages of 256 KB together. */

@@ -1,8 +1,9 @@
 import type { DestinationTarget } from '../../core/destination/target.ts'
+import type { MappingCredentials } from '../../ports/aws-credentials.ts'
 import type { FailureMessage } from '../../ports/destination.ts'
 import type { Log } from '../../ports/log.ts'
 import { sendBatch, type BatchAnswer } from './aws-batch.ts'
-import { clientConfig, LazyClient, requestLimits, type MappingCredentials } from './aws-client.ts'
+import { clientConfig, LazyClient, requestLimits } from './aws-client.ts'
 import { problemKind } from './aws-problem.ts'
 import type { Bulk } from './bulk-sender.ts'
 

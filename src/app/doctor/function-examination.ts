@@ -1,13 +1,13 @@
 import { constants } from 'node:fs'
 import { access, readdir } from 'node:fs/promises'
 import { basename, dirname, resolve } from 'node:path'
-import { AwsCredentialChain } from '../../adapters/aws/credentials.ts'
 import { ConfiguredFunctions } from '../../adapters/invoker/catalog.ts'
 import { reachFunction } from '../../adapters/invoker/function-reach.ts'
 import { LambdaInspector } from '../../adapters/invoker/lambda-inspector.ts'
 import { silentLog } from '../../adapters/log/silent.ts'
 import { parseFunctionName } from '../../core/mapping/function-name.ts'
 import type { AddressGuard } from '../../core/net/address-guard.ts'
+import type { MappingCredentials } from '../../ports/aws-credentials.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { LambdaTarget } from '../../ports/functions.ts'
 import type { CommandFunctionConfig, Config, HandlerFunctionConfig } from '../config.ts'
@@ -18,12 +18,13 @@ export interface FunctionExaminationDeps {
   readonly config: Config
   readonly guard: AddressGuard
   readonly clock: Clock
+  readonly aws: MappingCredentials
 }
 
 /** Whether the function is there to be called. It is not called. */
 export async function examineFunction(
   written: string | undefined,
-  { config, guard, clock }: FunctionExaminationDeps,
+  { config, guard, clock, aws }: FunctionExaminationDeps,
   line: Line
 ): Promise<void> {
   if (written === undefined) return line.skip('function', undefined, 'none was named')
@@ -35,7 +36,6 @@ export async function examineFunction(
         reachFunction(own.url, { guard, signal, ...(own.tls === undefined ? {} : { tls: own.tls }) })
       )
     if (own?.kind === 'handler' || own?.kind === 'command') return local(own, config)
-    const credentials = new AwsCredentialChain(clock)
     const functions = new ConfiguredFunctions({
       functions: config.functions,
       host: {
@@ -45,7 +45,7 @@ export async function examineFunction(
       },
       region: config.region,
       accountId: config.accountId,
-      inspect: new LambdaInspector({ credentials, clock, log: silentLog }).inspect,
+      inspect: new LambdaInspector({ credentials: aws.credentials, clock, log: silentLog }).inspect,
       ...lambdaOf(config, silentLog)
     })
     const entry = functions.find(name, isLocated ? arn : undefined)
@@ -54,7 +54,7 @@ export async function examineFunction(
         `the configuration here has no function ${name}`,
         'Name it under "functions" in millrace.yaml, or name that file with --config.'
       )
-    const facts = await entry.inspect?.(qualifier)
+    const facts = await entry.inspect?.(qualifier, aws.role)
     // The right to look is another than the right to call, and emulators have only the call.
     if (facts === undefined || facts.timeoutSeconds === undefined)
       return reached((entry.target as LambdaTarget).endpoint, () =>
