@@ -1,7 +1,7 @@
 import { maxEventBytes } from '../../src/core/event/encoder.ts'
 import type { InvokeReply } from '../../src/core/retry/reply.ts'
 import type { Call, CallPart, Meaning } from './call.ts'
-import { divide, type Unit } from './debt.ts'
+import { divide, type Unit, unitsAfter } from './debt.ts'
 import type { Owner } from './owner.ts'
 import type { SimRecord } from './partition-log.ts'
 import { countPlaces, type Scene } from './scene.ts'
@@ -128,7 +128,7 @@ export class CallChecks {
   #sortOut(tenure: Tenure): void {
     const { maxAgeMs } = this.#scene.rules
     if (maxAgeMs < 0) return
-    for (const unit of [...tenure.units]) {
+    for (const unit of tenure.units) {
       if (unit.batch !== tenure.inherited || unit.verdict !== undefined) continue
       const young = unit.records.filter(record => this.#scene.ageMs(record) <= maxAgeMs)
       for (const record of unit.records) if (!young.includes(record)) tenure.overdue.add(record)
@@ -268,60 +268,13 @@ export class CallChecks {
     // A cut meanwhile has made another of it.
     const unit = tenure.units.find(({ batch, path }) => batch === part.unit!.batch && path === part.unit!.path)
     if (unit === undefined) return
-    const left = records.filter(record => isFailed(record) && record.offset < cutAt)
-    tenure.replace(
-      unit,
-      this.#unitsAfter({ ...unit, records: left }, call, tenure, meaning, [
-        records.slice(0, firstHalf).filter(record => record.offset < cutAt),
-        records.slice(firstHalf).filter(record => record.offset < cutAt)
-      ])
-    )
+    const left = (some: readonly SimRecord[]) => some.filter(record => isFailed(record) && record.offset < cutAt)
+    const counts = meaning.kind === 'failed' || meaning.kind === 'part-failed'
+    if (counts && !tenure.fenced) for (const record of left(records)) this.#checkCost(record, call.owner.batchSize)
+    const halves = [left(records.slice(0, firstHalf)), left(records.slice(firstHalf))] as const
+    tenure.replace(unit, unitsAfter(this.#scene.rules, { ...unit, records: left(records) }, call, meaning, halves))
     if (meaning.kind === 'too-large' && !unit.bound && call.records > 1)
       tenure.next = Math.min(tenure.next, records[firstHalf]?.offset ?? Infinity)
-  }
-
-  /** The rules of retries (reference 5.1, 6.3, 7.2), for what is left of a unit. */
-  #unitsAfter(
-    unit: Unit,
-    { owner, records, requestId }: Call,
-    { fenced }: Tenure,
-    meaning: Meaning,
-    [first, second]: [readonly SimRecord[], readonly SimRecord[]]
-  ): Unit[] {
-    const { bisect } = this.#scene.rules
-    if (unit.records.length === 0) return []
-    const counts = meaning.kind === 'failed' || meaning.kind === 'part-failed'
-    if (counts && !fenced) for (const record of unit.records) this.#checkCost(record, owner.batchSize)
-    switch (meaning.kind) {
-      case 'done':
-        return []
-      case 'missed':
-      case 'aborted':
-        return [unit]
-      case 'too-large':
-        if (records === 1) return [{ ...unit, bound: true, verdict: { condition: 'size', requestId } }]
-        // Nothing ran: what does not fit goes back to wait with others.
-        return unit.bound ? divide(unit, [first, second]) : divide(unit, [first])
-      case 'failed':
-        if (bisect && records > 1) return divide({ ...unit, bound: true }, [first, second])
-        return [this.#counted(unit, requestId)]
-      case 'part-failed':
-        return [this.#counted(unit, requestId)]
-      default:
-        throw new Error(`unknown meaning ${JSON.stringify(meaning satisfies never)}`)
-    }
-  }
-
-  #counted(unit: Unit, requestId: string): Unit {
-    const { maxRetries } = this.#scene.rules
-    const failures = unit.failures + 1
-    const isExhausted = maxRetries >= 0 && failures > maxRetries
-    return {
-      ...unit,
-      failures,
-      bound: true,
-      ...(isExhausted ? { verdict: { condition: 'retries', requestId } } : {})
-    }
   }
 
   /** A record that always fails costs its tries, and what it takes to isolate it. */

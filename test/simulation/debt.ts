@@ -1,4 +1,6 @@
+import type { Call, Meaning } from './call.ts'
 import type { SimRecord } from './partition-log.ts'
+import type { FailureRules } from './scene.ts'
 
 /** Why records are given up, once that is decided, and the last call with them. */
 export interface Verdict {
@@ -48,3 +50,43 @@ export const tellsOf = ({ units }: Debt, { records, failures, verdict }: Unit): 
       told.verdict?.requestId === verdict?.requestId &&
       records.every(record => told.records.includes(record))
   )
+
+/** What a unit becomes by a call: the rules of retries (reference 5.1, 6.3, 7.2). `unit` has what is left of it, `halves` the same in two. */
+export function unitsAfter(
+  { bisect, maxRetries }: FailureRules,
+  unit: Unit,
+  { records, requestId }: Pick<Call, 'records' | 'requestId'>,
+  meaning: Meaning,
+  halves: readonly [readonly SimRecord[], readonly SimRecord[]]
+): Unit[] {
+  if (unit.records.length === 0) return []
+  switch (meaning.kind) {
+    case 'done':
+      return []
+    case 'missed':
+    case 'aborted':
+      return [unit]
+    case 'too-large':
+      if (records === 1) return [{ ...unit, bound: true, verdict: { condition: 'size', requestId } }]
+      // Nothing ran: what does not fit goes back to wait with others.
+      return divide(unit, unit.bound ? halves : [halves[0]])
+    case 'failed':
+      if (bisect && records > 1) return divide({ ...unit, bound: true }, halves)
+      return [tried(unit, maxRetries, requestId)]
+    case 'part-failed':
+      return [tried(unit, maxRetries, requestId)]
+    default:
+      throw new Error(`unknown meaning ${JSON.stringify(meaning satisfies never)}`)
+  }
+}
+
+function tried(unit: Unit, maxRetries: number, requestId: string): Unit {
+  const failures = unit.failures + 1
+  const isExhausted = maxRetries >= 0 && failures > maxRetries
+  return {
+    ...unit,
+    failures,
+    bound: true,
+    ...(isExhausted ? { verdict: { condition: 'retries', requestId } } : {})
+  }
+}

@@ -42,29 +42,24 @@ export class FailureChecks {
   }
 
   #begin(owner: Owner, what: Omit<Document, 'records'>, records: readonly SimRecord[]): Telling {
-    const { trace, fail } = this.#bound
     const parts: { tenure: Tenure; records: SimRecord[]; cuts: number }[] = []
     for (const record of records) {
       const { partition, offset } = record
-      trace.note(owner.name, `gives up (${what.condition})`, partition, offset)
+      this.#scene.trace.note(owner.name, `gives up (${what.condition})`, partition, offset)
       const known = parts.find(({ tenure }) => tenure.partition === partition)
       const tenure = known?.tenure ?? owner.tenures.get(partition)
-      if (tenure === undefined) fail(`I9: ${owner.name} gives partition ${partition} up after it had gone`)
+      if (tenure === undefined) this.#scene.fail(`I9: ${owner.name} gives partition ${partition} up after it had gone`)
       else if (known !== undefined) known.records.push(record)
       else parts.push({ tenure, records: [record], cuts: tenure.cuts.length })
       record.tellings++
     }
     for (const { tenure, records } of parts) {
       if (tenure.phase === 'leaving')
-        fail(`I9: ${owner.name} gives records of partition ${tenure.partition} up while it goes`)
+        this.#scene.fail(`I9: ${owner.name} gives records of partition ${tenure.partition} up while it goes`)
       this.#checkCause(tenure, what, records)
       tenure.tellings++
     }
     return { owner, parts, failed: false }
-  }
-
-  get #bound() {
-    return { trace: this.#scene.trace, fail: (message: string) => this.#scene.fail(message) }
   }
 
   #checkCause(tenure: Tenure, what: Omit<Document, 'records'>, records: readonly SimRecord[]): void {
@@ -89,7 +84,9 @@ export class FailureChecks {
     const unit = tenure.current
     const { rules } = this.#scene
     const pending = unit?.records ?? records.filter(record => isWaiting(tenure, record))
-    const stranger = records.find(record => !pending.includes(record) && !tenure.overdue.has(record))
+    const isNext = (record: SimRecord) =>
+      pending.includes(record) || (condition === 'age' && isInherited(tenure, record))
+    const stranger = records.find(record => !isNext(record))
     if (stranger !== undefined) return `${stranger.offset} is not next`
     if (condition === 'age') {
       if (unit?.verdict !== undefined) return 'it had been given up for another reason'
@@ -155,7 +152,7 @@ export class FailureChecks {
       )
       for (const record of records) if (record.offset >= cutAt) record.mayTellAgain = true
       tenure.sentUpTo = Math.max(tenure.sentUpTo, records.at(-1)!.offset + 1)
-      for (const unit of [...tenure.units]) {
+      for (const unit of tenure.units) {
         const left = unit.records.filter(record => !records.includes(record))
         if (left.length < unit.records.length)
           tenure.replace(unit, left.length === 0 ? [] : [{ ...unit, records: left }])
@@ -191,7 +188,8 @@ export class FailureChecks {
   #meant(tenure: Tenure, condition: GivenUpMessage['condition'], first: number, last: number): SimRecord[] {
     const { maxAgeMs } = this.#scene.rules
     const pending = tenure.current?.records ?? [...tenure.fetched.keys()].filter(record => isWaiting(tenure, record))
-    return [...new Set([...pending, ...tenure.overdue])].filter(
+    const inherited = [...tenure.overdue, ...tenure.inheritedRecords()]
+    return [...new Set([...pending, ...(condition === 'age' ? inherited : [])])].filter(
       record =>
         record.offset >= first && record.offset <= last && (condition !== 'age' || this.#scene.ageMs(record) > maxAgeMs)
     )
@@ -201,3 +199,7 @@ export class FailureChecks {
 /** It is to be sent with what is new. */
 const isWaiting = (tenure: Tenure, record: SimRecord): boolean =>
   record.offset >= tenure.next && tenure.fetched.has(record) && !tenure.settled.has(record)
+
+/** What grew too old while another owner had it is given up in its turn, which nobody outside knows. */
+const isInherited = (tenure: Tenure, record: SimRecord): boolean =>
+  tenure.overdue.has(record) || tenure.inheritedRecords().includes(record)

@@ -69,10 +69,14 @@ export class Tenure {
     }
   }
 
+  /** What its last owner left unfinished, and is so still. */
+  inheritedRecords(): readonly SimRecord[] {
+    return this.units.flatMap(({ batch, records }) => (batch === this.inherited ? records : []))
+  }
+
   /** What became of a unit. */
   replace(unit: Unit, by: readonly Unit[]): void {
-    const at = this.units.indexOf(unit)
-    if (at >= 0) this.units.splice(at, 1, ...by)
+    this.units = this.units.flatMap(other => (other === unit ? by : [other]))
   }
 
   settle(records: Iterable<SimRecord>, nowMs: number): void {
