@@ -37,10 +37,18 @@ export interface Filling {
   readonly valueBytes: number
   /** Over all partitions, shared out evenly. */
   readonly records: number
+  /** The value at an offset; default: looks like JSON. */
+  readonly value?: (offset: number) => Buffer
 }
 
+/** Messages that are handed to the producer at once, over all partitions. */
+const sentAtOnce = 6_000
+
 /** Makes the topic and fills it: keys of 16 bytes, no headers, 1,000 records to a producer's batch but no more than 512 KiB. */
-export async function fill(bootstrap: string, { topic, partitions, valueBytes, records }: Filling): Promise<void> {
+export async function fill(
+  bootstrap: string,
+  { topic, partitions, valueBytes, records, value }: Filling
+): Promise<void> {
   const client = { clientId: 'bench-filler', bootstrapBrokers: [bootstrap] }
   const admin = new Admin(client)
   try {
@@ -61,14 +69,19 @@ export async function fill(bootstrap: string, { topic, partitions, valueBytes, r
     const perBatch = Math.min(1_000, Math.floor((512 << 10) / (valueBytes + 16)))
     const perPartition = records / partitions
     const values = Array.from({ length: 64 }, (_, seed) => valueOf(valueBytes, seed))
+    const valueAt = value ?? (offset => values[offset % values.length]!)
+    const together = Math.max(1, Math.floor(sentAtOnce / perBatch))
     for (let from = 0; from < perPartition; from += perBatch) {
       const to = Math.min(perPartition, from + perBatch)
-      const messages = Array.from({ length: (to - from) * partitions }, (_, index) => {
-        const partition = index % partitions
-        const offset = from + Math.floor(index / partitions)
-        return { topic, partition, key: keyOf(partition, offset), value: values[offset % values.length]! }
-      })
-      await producer.send({ messages })
+      for (let first = 0; first < partitions; first += together) {
+        const those = Math.min(together, partitions - first)
+        const messages = Array.from({ length: (to - from) * those }, (_, index) => {
+          const partition = first + (index % those)
+          const offset = from + Math.floor(index / those)
+          return { topic, partition, key: keyOf(partition, offset), value: valueAt(offset) }
+        })
+        await producer.send({ messages })
+      }
     }
   } finally {
     await producer.close()

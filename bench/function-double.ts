@@ -14,6 +14,8 @@ export interface Expectation {
   readonly partitions: number
   readonly valueBytes: number
   readonly records: number
+  /** Only every so manyth offset comes; default 1. */
+  readonly every?: number
 }
 
 /** What came of it, from the beginning of the first request to the end of the last. */
@@ -51,8 +53,8 @@ class StopWatch {
 
   constructor(expectation: Expectation) {
     this.#expectation = expectation
-    const { topic, partitions, valueBytes } = expectation
-    this.account = new EventAccount(topic, partitions, valueBytes)
+    const { topic, partitions, valueBytes, every } = expectation
+    this.account = new EventAccount(topic, partitions, valueBytes, every)
   }
 
   requestBegins(): void {

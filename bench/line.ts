@@ -1,11 +1,11 @@
 // The whole line beside the bare loop, over the same topic and the same function, in one run. See docs/performance.md.
-import { execFileSync } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
-import { arch, availableParallelism, cpus, loadavg, platform, totalmem } from 'node:os'
+import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { openBroker, fill, type BenchBroker, type BrokerKind } from './bench-broker.ts'
-import { end, forkHere, nextMessage } from './child.ts'
-import type { Expectation, FromDouble, Measured, ToDouble } from './function-double.ts'
+import type { Measured } from './function-double.ts'
+import { FunctionProcess } from './function-process.ts'
+import { machine } from './machine.ts'
 import { ratios, table, told, type Round, type WorkloadResult } from './report.ts'
 import { openBare, openMillrace, type OpenSubject } from './subjects.ts'
 import { inFlight, partitions, roundUp, topicOf, workloads, type Workload } from './workloads.ts'
@@ -70,52 +70,14 @@ function positive(flag: string, text: string): number {
 
 const say = (text: string): boolean => process.stderr.write(`${text}\n`)
 
-/** The function's process: tells what each run came to. */
-class FunctionDouble implements AsyncDisposable {
-  readonly #child = forkHere('function-double.ts')
-  url = ''
-
-  async start(): Promise<void> {
-    const said = await nextMessage<FromDouble>(this.#child)
-    if (said.type === 'listening') this.url = said.url
-  }
-
-  async expect(expectation: Expectation): Promise<void> {
-    const ready = nextMessage<FromDouble>(this.#child)
-    this.#child.send({ type: 'expect', expectation } satisfies ToDouble)
-    await ready
-  }
-
-  /** Nothing more will come: what is missing now is a fault. */
-  giveUp(): void {
-    if (this.#child.connected) this.#child.send({ type: 'report' } satisfies ToDouble)
-  }
-
-  /** Returns when all records have come; what is missing after `withinMs` is a fault. */
-  async measured(withinMs: number): Promise<Measured> {
-    const timer = setTimeout(() => this.giveUp(), withinMs)
-    try {
-      const said = await nextMessage<FromDouble>(this.#child, withinMs + 10_000)
-      if (said.type !== 'measured') throw new Error(`the function said ${said.type}`)
-      return said.measured
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return end(this.#child)
-  }
-}
-
 class Bench {
   readonly #flags: Flags
   readonly #broker: BenchBroker
-  readonly #double: FunctionDouble
+  readonly #double: FunctionProcess
   /** Records of each topic that was filled. */
   readonly #filled: ReadonlyMap<string, number>
 
-  constructor(flags: Flags, broker: BenchBroker, double: FunctionDouble, filled: ReadonlyMap<string, number>) {
+  constructor(flags: Flags, broker: BenchBroker, double: FunctionProcess, filled: ReadonlyMap<string, number>) {
     this.#flags = flags
     this.#broker = broker
     this.#double = double
@@ -186,38 +148,15 @@ async function main(): Promise<void> {
     )
     await fill(broker.bootstrap, { topic, partitions, ...filling })
   }
-  const double = stack.use(new FunctionDouble())
+  const double = stack.use(new FunctionProcess())
   await double.start()
   const filled = new Map([...fillings].map(([topic, { records }]) => [topic, records]))
   const bench = new Bench(flags, broker, double, filled)
   const results: WorkloadResult[] = []
   for (const workload of flags.chosen) results.push(await bench.run(workload))
-  const facts = machine(broker.kind)
+  const facts = { ...machine(), broker: broker.kind, partitions, inFlight }
   say(JSON.stringify(facts))
   process.stdout.write(flags.json ? `${JSON.stringify({ ...facts, results })}\n` : `${table(results)}\n`)
-}
-
-function machine(broker: BrokerKind): Record<string, unknown> {
-  return {
-    at: new Date().toISOString(),
-    commit: commit(),
-    broker,
-    partitions,
-    inFlight,
-    node: process.version,
-    platform: `${platform()} ${arch()}`,
-    cpu: cpus()[0]?.model.trim(),
-    cores: availableParallelism(),
-    memoryMiB: Math.round(totalmem() / (1 << 20))
-  }
-}
-
-function commit(): string {
-  try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8', cwd: import.meta.dirname }).trim()
-  } catch {
-    return 'unknown'
-  }
 }
 
 try {

@@ -30,8 +30,13 @@ export const difference = (from: Cost, to: Cost): Cost => ({
 export const cpuSeconds = ({ userSeconds, systemSeconds }: Cost): number => userSeconds + systemSeconds
 
 /** The most memory it has held, in MiB. */
-export function peakMiB(pid: number): number | undefined {
-  const found = /^VmHWM:\s+(\d+) kB$/m.exec(read(pid, 'status') ?? '')
+export const peakMiB = (pid: number): number | undefined => memoryMiB(pid, /^VmHWM:\s+(\d+) kB$/m)
+
+/** The memory it holds now, in MiB. */
+export const residentMiB = (pid: number): number | undefined => memoryMiB(pid, /^VmRSS:\s+(\d+) kB$/m)
+
+function memoryMiB(pid: number, line: RegExp): number | undefined {
+  const found = line.exec(read(pid, 'status') ?? '')
   return found === null ? undefined : Math.round(Number(found[1]) / 1024)
 }
 

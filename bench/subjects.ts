@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CreateEventSourceMappingCommand, LambdaClient } from '@aws-sdk/client-lambda'
+import type { CreateEventSourceMappingCommandInput } from '@aws-sdk/client-lambda'
 import type { BareJob } from './bare.ts'
 import { end, firstLine, forkHere, nextMessage, spawnProgram } from './child.ts'
 
@@ -19,12 +20,20 @@ export interface Subject extends AsyncDisposable {
 export interface SubjectOptions {
   /** Where a CPU profile of each thread is written. */
   readonly profileDir?: string | undefined
+  /** What the mapping says beside the job. */
+  readonly mapping?: Partial<CreateEventSourceMappingCommandInput>
 }
 
 export type OpenSubject = (job: Job, options: SubjectOptions) => Promise<Subject>
 
-export const openBare: OpenSubject = async job => {
-  const child = forkHere('bare.ts')
+export const openBare: OpenSubject = job => openModule('bare.ts', job)
+
+/** A consumer as one writes it who needs just this. */
+export const openHandWritten: OpenSubject = job => openModule('peers/hand-written.ts', job)
+
+/** A module of ours that is told its job. */
+async function openModule(module: string, job: Job): Promise<Subject> {
+  const child = forkHere(module)
   await nextMessage(child)
   const go = async () => {
     child.send(job)
@@ -35,7 +44,7 @@ export const openBare: OpenSubject = async job => {
 const credentials = { accessKeyId: 'bench', secretAccessKey: 'bench-secret' }
 
 /** The real program, with one worker and everything else as it comes. */
-export const openMillrace: OpenSubject = async (job, { profileDir }) => {
+export const openMillrace: OpenSubject = async (job, { profileDir, mapping }) => {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-'))
   const config = {
     listen: '127.0.0.1:0',
@@ -59,7 +68,7 @@ export const openMillrace: OpenSubject = async (job, { profileDir }) => {
     return {
       pid: child.pid!,
       ended: once(child, 'exit'),
-      go: () => createMapping(api, job),
+      go: () => createMapping(api, job, mapping),
       [Symbol.asyncDispose]: dispose
     }
   } catch (error) {
@@ -68,7 +77,7 @@ export const openMillrace: OpenSubject = async (job, { profileDir }) => {
   }
 }
 
-async function createMapping(api: string, job: Job): Promise<void> {
+async function createMapping(api: string, job: Job, mapping: SubjectOptions['mapping']): Promise<void> {
   const client = new LambdaClient({ endpoint: api, region: 'us-east-1', credentials: { ...credentials } })
   try {
     // Its consumer group is named after the mapping, so each run begins anew.
@@ -78,7 +87,8 @@ async function createMapping(api: string, job: Job): Promise<void> {
         SelfManagedEventSource: { Endpoints: { KAFKA_BOOTSTRAP_SERVERS: [job.bootstrap] } },
         Topics: [job.topic],
         BatchSize: job.batchSize,
-        StartingPosition: 'TRIM_HORIZON'
+        StartingPosition: 'TRIM_HORIZON',
+        ...mapping
       })
     )
   } finally {
