@@ -26,14 +26,14 @@ const maxOpenCalls = 10_000
 
 /** Writes what happens as it happens: lines for people, or one JSON object a line. */
 export class LiveLog {
-  readonly #io: Io
+  readonly #io: Pick<Io, 'stdout' | 'colour'>
   readonly #output: Output
   /** Name of the function by mapping. */
   readonly #functions = new Map<string, string>()
   readonly #began = new Map<string, number>()
   #labelColumns: number
 
-  constructor(io: Io, output: Output, functions: readonly string[]) {
+  constructor(io: Pick<Io, 'stdout' | 'colour'>, output: Output, functions: readonly string[]) {
     this.#io = io
     this.#output = output
     this.#labelColumns = Math.max(6, ...functions.map(name => name.length))
