@@ -10,20 +10,42 @@ import { exitCodes } from './exit-codes.ts'
 import type { Io } from './io.ts'
 import { stopAsked } from './signals.ts'
 
+/** Every part has limits of its own for its stop; together they take less than the grace and this. */
+const stopPatienceMs = 25_000
+
 /** Serves until `io.stop` fires, then ends within the grace. Resolves with the exit code. */
 export async function runServe(config: Config, io: Io): Promise<number> {
   const log = openLog({ level: config.logLevel })
   const credentials = await callers(config, io)
   const authenticator = sigV4Authenticator(credentials, systemClock)
-  await using server = new MillraceServer(config, { log, authenticator })
-  await server.start()
+  const server = new MillraceServer(config, { log, authenticator })
+  try {
+    await server.start()
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
   io.stdout.write(`${JSON.stringify({ api: server.url, admin: server.adminUrl })}\n`)
   log.info({ api: server.url, admin: server.adminUrl, dataDir: config.dataDir }, 'millrace is serving')
   await stopAsked(io.stop)
   log.info({ signal: String(io.stop.reason), graceMs: config.graceMs }, 'stopping: finishing what is in flight')
-  await server.stop({ graceMs: config.graceMs })
+  if (!(await within(config.graceMs + stopPatienceMs, server.stop({ graceMs: config.graceMs })))) {
+    log.error({}, 'did not stop in time: the process ends as it is')
+    return exitCodes.failure
+  }
   log.info({}, 'stopped')
   return exitCodes.ok
+}
+
+/** False when `work` has not ended by then. */
+async function within(timeoutMs: number, work: Promise<void>): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<boolean>()
+  const timer = setTimeout(resolve, timeoutMs, false)
+  try {
+    return await Promise.race([work.then(() => true), late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** Who may call: those of the configuration, or a key of our own that is made once. */

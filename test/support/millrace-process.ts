@@ -13,7 +13,8 @@ import { eventually } from './poll.ts'
 
 const program = resolve('src/app/main.ts')
 const startTimeoutMs = 30_000
-const stopTimeoutMs = 40_000
+/** Longer than the grace, last commits, leaving and the patience with what does none of these take together. */
+const stopTimeoutMs = 55_000
 const shownLines = 60
 
 /** A line that is JSON, as `serve` logs it. */

@@ -13,7 +13,7 @@ export interface ThreadHostOptions {
   readonly thread: Omit<ThreadOptions, 'events' | 'memory'>
   /** Hears what befalls records. */
   readonly onEvent?: OnPollerEvent
-  /** A poller that has not stopped this long after its grace has ended is taken for dead; 10 s unless given. */
+  /** A poller that has not stopped this long after its grace has ended is taken for dead; 15 s unless given: it commits and leaves its group after the grace. */
   readonly patienceMs?: number
   readonly log: Log
 }
@@ -74,7 +74,7 @@ class PollerThread {
   #dead = false
 
   constructor(
-    { entry, thread, patienceMs = 10_000, log, onEvent }: ThreadHostOptions,
+    { entry, thread, patienceMs = 15_000, log, onEvent }: ThreadHostOptions,
     memory: ThreadOptions['memory'],
     onDeath: (self: PollerThread) => void
   ) {

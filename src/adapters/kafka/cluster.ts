@@ -47,6 +47,8 @@ export class Cluster {
   readonly #connector: BrokerConnector
   readonly #wires = new Map<string, Promise<Wire>>()
   readonly #offered = new WeakMap<Wire, OfferedVersions>()
+  /** Tell those who wait for a connection that none will come. */
+  readonly #cancels = new Set<(error: Error) => void>()
   #brokers: ReadonlyMap<number, BrokerAddress> = new Map()
   #closed = false
   /** Where to begin asking: moves on when a broker does not answer, so that a dead one is not asked first for ever. */
@@ -111,7 +113,7 @@ export class Cluster {
 
   /** The open connection for this use, or a new one. Ask before every request: a broken one is replaced. */
   async wire(address: BrokerAddress, use: WireUse): Promise<Wire> {
-    if (this.#closed) throw new Error('the connections to the cluster are closed')
+    if (this.#closed) throw closed()
     const key = `${use}@${address.host}:${address.port}`
     const open = this.#wires.get(key)
     if (open !== undefined) {
@@ -165,22 +167,22 @@ export class Cluster {
     return this.#offered.get(wire) ?? new Map()
   }
 
-  /** Breaks the connections of one use: what waits on them is rejected. */
-  async drop(use: WireUse): Promise<void> {
-    const chosen = [...this.#wires].filter(([key]) => key.startsWith(`${use}@`))
-    for (const [key, wire] of chosen) {
+  /** Breaks the connections of one use: what waits on them is rejected. One that is being opened is broken when it is open. */
+  drop(use: WireUse): void {
+    for (const [key, wire] of this.#wires) {
+      if (!key.startsWith(`${use}@`)) continue
       this.#wires.delete(key)
-      const open = await wire.catch(() => undefined)
-      open?.close()
+      void broken(wire)
     }
   }
 
-  /** Closes every connection. Safe twice. */
+  /** Closes every connection, and waits for none that is being opened. Safe twice. */
   async close(): Promise<void> {
     this.#closed = true
+    for (const cancel of this.#cancels) cancel(closed())
     const wires = [...this.#wires.values()]
     this.#wires.clear()
-    for (const wire of wires) (await wire.catch(() => undefined))?.close()
+    await Promise.all(wires.map(wire => broken(wire)))
   }
 
   async #openControlWire(): Promise<Wire | undefined> {
@@ -192,12 +194,27 @@ export class Cluster {
     return undefined
   }
 
-  async #open({ host, port }: BrokerAddress): Promise<Wire> {
-    const { wire, offered } = await this.#connector.open(host, port)
-    this.#offered.set(wire, offered)
-    if (this.#closed) wire.close()
-    return wire
+  #open({ host, port }: BrokerAddress): Promise<Wire> {
+    const { promise, resolve, reject } = Promise.withResolvers<Wire>()
+    this.#cancels.add(reject)
+    this.#connector
+      .open(host, port)
+      .then(({ wire, offered }) => {
+        this.#offered.set(wire, offered)
+        if (this.#closed) wire.close()
+        resolve(wire)
+      })
+      .catch(reject)
+      .finally(() => this.#cancels.delete(reject))
+    return promise
   }
+}
+
+const closed = (): Error => new Error('the connections to the cluster are closed')
+
+async function broken(opening: Promise<Wire>): Promise<void> {
+  const wire = await opening.catch(() => undefined)
+  wire?.close()
 }
 
 /** `host:port`, `[::1]:port`. */

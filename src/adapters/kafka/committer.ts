@@ -78,6 +78,7 @@ export class Committer {
   readonly #wait: Waiter
   #queue: Pending[] = []
   #running = false
+  #hurried = false
   #stopped = false
 
   /** @param timeoutMs A commit that is not taken within this is rejected. */
@@ -97,15 +98,18 @@ export class Committer {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const deadlineMs = this.#deps.clock.monotonicMs() + this.#timeoutMs
     this.#queue.push({ offsets: new Map(offsets.map(each => [each.partition, each])), deadlineMs, resolve, reject })
+    if (this.#hurried) this.#endIn(this.#timeoutMs)
     if (!this.#running) void this.#run()
     return promise
   }
 
-  /** From now on, and for what waits already, this is the longest. */
+  /** From now on, and for what waits already, this is the longest: also when a request under way is not answered. */
   hurry(timeoutMs: number): void {
+    this.#hurried = true
     this.#timeoutMs = Math.min(this.#timeoutMs, timeoutMs)
     const deadlineMs = this.#deps.clock.monotonicMs() + this.#timeoutMs
     for (const pending of this.#queue) pending.deadlineMs = Math.min(pending.deadlineMs, deadlineMs)
+    this.#endIn(this.#timeoutMs)
   }
 
   /** Rejects what waits. */
@@ -176,7 +180,7 @@ export class Committer {
     }
     this.#queue = this.#queue.filter(pending => !settled.has(pending))
     const unsettled = sent.some(pending => !settled.has(pending))
-    return unsettled && this.#expire(new Error(`Kafka did not take the commit within ${this.#timeoutMs} ms`))
+    return unsettled && this.#expire(this.#notTaken)
   }
 
   #strip({ offsets }: Pending, partition: number): void {
@@ -204,6 +208,17 @@ export class Committer {
     this.#deps.coordinator.forget()
     this.#deps.log.debug({ error: error.message }, 'a commit has to be sent again')
     return this.#expire(error)
+  }
+
+  #endIn(timeoutMs: number): void {
+    // Timers may be early by less than a millisecond.
+    this.#deps.clock.after(timeoutMs + 1, () => {
+      if (!this.#stopped) this.#expire(this.#notTaken)
+    })
+  }
+
+  get #notTaken(): Error {
+    return new Error(`Kafka did not take the commit within ${this.#timeoutMs} ms`)
   }
 
   #expire(reason: Error): boolean {

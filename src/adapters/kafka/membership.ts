@@ -71,7 +71,7 @@ export class Membership {
     this.#disarm = this.#deps.clock.after(remainingMs, () => {
       this.#expired()
       this.#deps.coordinator.forget()
-      void this.#deps.cluster.drop('group')
+      this.#deps.cluster.drop('group')
       this.wake.wake()
     })
   }
@@ -113,7 +113,7 @@ export class Membership {
     await Promise.race([leaving, late])
     cancel()
     // A JoinGroup may wait for the others for minutes: its connection is cut.
-    await this.#deps.cluster.drop('group')
+    this.#deps.cluster.drop('group')
   }
 
   async call<Request extends unknown[], Response>(
