@@ -38,7 +38,6 @@ GetLayerVersionPolicy GET /2018-10-31/layers/{LayerName}/versions/{VersionNumber
 GetPolicy GET /2015-03-31/functions/{FunctionName}/policy
 GetProvisionedConcurrencyConfig GET /2019-09-30/functions/{FunctionName}/provisioned-concurrency
 GetRuntimeManagementConfig GET /2021-07-20/functions/{FunctionName}/runtime-management-config
-Invoke POST /2015-03-31/functions/{FunctionName}/invocations
 InvokeAsync POST /2014-11-13/functions/{FunctionName}/invoke-async
 InvokeWithResponseStream POST /2021-11-15/functions/{FunctionName}/response-streaming-invocations
 ListAliases GET /2015-03-31/functions/{FunctionName}/aliases

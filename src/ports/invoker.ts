@@ -9,6 +9,10 @@ export interface InvokeRequest {
   readonly qualifier?: string
   /** Ask for the end of the call's log. */
   readonly logTail?: boolean
+  /** The caller's `X-Amzn-Trace-Id`; absent: the call begins a trace of its own. */
+  readonly trace?: string
+  /** Of a direct Invoke: base64 of a JSON object, for the function's context. */
+  readonly clientContext?: string
   /** The call is ended when it fires: answer `aborted`. */
   readonly signal: AbortSignal
 }

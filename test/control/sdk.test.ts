@@ -420,6 +420,37 @@ test('Invoke tells the end of the log when it is asked for', async () => {
   assert.deepEqual([await invoke(), await invoke('None'), await invoke('Tail')], [undefined, undefined, 'bG9n'])
 })
 
+test('Invoke hands on the caller’s trace and client context, and refuses a context that is none', async () => {
+  const seen: unknown[] = []
+  await using world = await openControlWorld({
+    invoke: async (_entry, { trace, clientContext }) => {
+      seen.push([trace, clientContext])
+      return { kind: 'returned', payload: Buffer.from('null') }
+    }
+  })
+  const trace = 'Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1'
+  world.client.middlewareStack.add(
+    next => args => {
+      const { headers } = args.request as { headers: Record<string, string> }
+      headers['x-amzn-trace-id'] = trace
+      return next(args)
+    },
+    { step: 'build' }
+  )
+  const invoke = async (ClientContext?: string) =>
+    world.client.send(new InvokeCommand({ FunctionName: 'f', ClientContext }))
+  await invoke('eyJhIjoxfQ==')
+  await invoke()
+  assert.deepEqual(seen, [
+    [trace, 'eyJhIjoxfQ=='],
+    [trace, undefined]
+  ])
+  await assert.rejects(invoke('WzFd'), {
+    name: 'InvalidParameterValueException',
+    message: /^X-Amz-Client-Context must be base64 of a JSON object/
+  })
+})
+
 test('Invoke as an event answers before the function has run; a dry run runs nothing', async () => {
   const called = Promise.withResolvers<string>()
   const release = Promise.withResolvers<InvokeReply>()

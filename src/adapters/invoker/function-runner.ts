@@ -217,6 +217,7 @@ export class FunctionRunner implements RuntimeOwner {
       requestId,
       functionArn: withQualifier(home.arn, call.qualifier),
       traceId: call.traceId ?? ownTraceId(clock.now()),
+      clientContext: call.clientContext,
       event,
       timeoutMs: this.timeoutMs,
       ended: end => {

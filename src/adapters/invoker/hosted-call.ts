@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { clientContextJson } from '../../core/client-context.ts'
+import { xrayOf, xrayTrace } from '../../core/trace.ts'
 import { LogTail } from './log-tail.ts'
 import type { RuntimeFault } from './local-function.ts'
 
@@ -15,6 +17,8 @@ export class HostedCall {
   readonly qualifier: string | undefined
   /** As X-Ray writes it; undefined when the caller traces nothing. */
   readonly traceId: string | undefined
+  /** JSON in ASCII. */
+  readonly clientContext: string | undefined
   /** When the caller stops waiting (epoch ms); undefined when it did not say. */
   readonly deadlineMs: number | undefined
   /** Given when the caller wants the end of the call's log: put into it whatever the call logs. */
@@ -33,7 +37,8 @@ export class HostedCall {
     const requestId = textOf(headers['x-millrace-request-id'])
     this.requestId = requestId !== undefined && /^[\w-]{1,128}$/.test(requestId) ? requestId : randomUUID()
     this.qualifier = textOf(headers['x-millrace-qualifier'])
-    this.traceId = traceOf(headers)
+    this.traceId = xrayTrace(textOf(headers['x-amzn-trace-id'])) ?? xrayOf(textOf(headers['traceparent']))
+    this.clientContext = clientContextJson(textOf(headers['x-amz-client-context']) ?? '')
     const deadlineMs = Number(textOf(headers['x-millrace-deadline-ms']))
     this.deadlineMs = deadlineMs > 0 ? deadlineMs : undefined
     this.logTail = textOf(headers['x-amz-log-type']) === 'Tail' ? new LogTail() : undefined
@@ -122,18 +127,6 @@ export class HostedCall {
     this.#response.writeHead(status, { ...headers, 'content-length': body.byteLength })
     this.#response.end(body)
   }
-}
-
-/** X-Ray's own header, or W3C's `traceparent` in X-Ray's words; malformed ones count as none. */
-function traceOf(headers: IncomingHttpHeaders): string | undefined {
-  const xray = textOf(headers['x-amzn-trace-id'])
-  if (xray !== undefined && /^Root=1-[\da-f]{8}-[\da-f]{24}[\w=;:|.-]{0,400}$/i.test(xray)) return xray
-  const w3c = /^[\da-f]{2}-(?<trace>[\da-f]{32})-(?<parent>[\da-f]{16})-(?<flags>[\da-f]{2})/.exec(
-    textOf(headers['traceparent']) ?? ''
-  )?.groups
-  if (w3c === undefined) return undefined
-  const { trace = '', parent, flags = '' } = w3c
-  return `Root=1-${trace.slice(0, 8)}-${trace.slice(8)};Parent=${parent};Sampled=${parseInt(flags, 16) & 1}`
 }
 
 const textOf = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value)

@@ -1,6 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { AddressGuard } from '../../core/net/address-guard.ts'
-import { traceParent } from '../../core/trace.ts'
+import { traceParent, traceParentOf } from '../../core/trace.ts'
 import type { InvokeReply } from '../../core/retry/reply.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { HttpTarget } from '../../ports/functions.ts'
@@ -11,6 +10,7 @@ import { CallPool } from './call-pool.ts'
 import { compressed } from './compressed-event.ts'
 import { readHttpReply } from './http-reply.ts'
 import { readTlsFiles } from './tls-files.ts'
+import { newSpanId } from './span-ids.ts'
 
 export interface InvokerOptions {
   /** Most connections; should be no fewer than the calls in flight. Default 16. */
@@ -100,8 +100,12 @@ class HttpInvoker implements Invoker {
   #post(pool: CallPool, body: Uint8Array, request: InvokeRequest, isCompressed: boolean): Promise<InvokeReply> {
     const headers = [...this.#headers, 'x-millrace-request-id', request.requestId]
     headers.push('x-millrace-deadline-ms', String(Math.round(this.#clock.now() + this.#target.timeoutMs)))
-    const trace = traceParent(request.requestId, randomBytes(8).toString('hex'))
-    if (trace !== undefined) headers.push('traceparent', trace)
+    const span = newSpanId()
+    const { requestId, trace } = request
+    const parent = trace === undefined ? traceParent(requestId, span) : traceParentOf(trace, span)
+    if (parent !== undefined) headers.push('traceparent', parent)
+    if (trace !== undefined) headers.push('x-amzn-trace-id', trace)
+    if (request.clientContext !== undefined) headers.push('x-amz-client-context', request.clientContext)
     if (request.mapping !== undefined) headers.push('x-millrace-mapping', request.mapping)
     if (request.qualifier !== undefined) headers.push('x-millrace-qualifier', request.qualifier)
     if (request.logTail === true) headers.push('x-amz-log-type', 'Tail')

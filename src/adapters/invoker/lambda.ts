@@ -29,7 +29,7 @@ const mostPrepared = 100
 /** The credentials, not the request, are at fault: others may do. */
 const refusals = new Set(['ExpiredTokenException', 'UnrecognizedClientException', 'InvalidClientTokenId'])
 
-/** All that is the same for calls of one qualifier. */
+/** All that is the same for calls of one qualifier, log and client context. */
 interface Prepared {
   /** With the query. */
   readonly path: string
@@ -44,7 +44,7 @@ class LambdaInvoker implements Invoker {
   readonly #credentials: HeldAwsKeys
   readonly #permits: CallPermits | undefined
   readonly #pool: CallPool
-  /** By qualifier, and whether the log is wanted. A mapping has one. */
+  /** By what is signed with it besides the event. A mapping has one. */
   readonly #prepared = new Map<string, Prepared>()
   /** Replies that say the credentials are to blame. */
   readonly #refused = new WeakSet<InvokeReply>()
@@ -109,13 +109,16 @@ class LambdaInvoker implements Invoker {
   async #post(event: Uint8Array, request: InvokeRequest, credentials: AwsKeys | undefined): Promise<InvokeReply> {
     const { path, signer, headers } = this.#prepare(request)
     const signed = credentials && signer.sign(event, credentials, this.#clock.now() + this.#skewMs)
-    const reply = await this.#pool.post(path, signed ? [...headers, ...signed] : [...headers], event, request.signal)
+    const all = signed ? [...headers, ...signed] : [...headers]
+    // Not signed: whoever carries the request may put its own in.
+    if (request.trace !== undefined) all.push('x-amzn-trace-id', request.trace)
+    const reply = await this.#pool.post(path, all, event, request.signal)
     if (credentials !== undefined && this.#refused.has(reply)) this.#credentials.refused(credentials)
     return reply
   }
 
-  #prepare({ qualifier = this.#target.qualifier, logTail = false }: InvokeRequest): Prepared {
-    const key = `${logTail} ${qualifier}`
+  #prepare({ qualifier = this.#target.qualifier, logTail = false, clientContext }: InvokeRequest): Prepared {
+    const key = `${logTail} ${qualifier} ${clientContext ?? ''}`
     let prepared = this.#prepared.get(key)
     if (prepared === undefined) {
       const { functionName, region } = this.#target
@@ -124,7 +127,8 @@ class LambdaInvoker implements Invoker {
       const own = {
         'content-type': 'application/json',
         'x-amz-invocation-type': 'RequestResponse',
-        'x-amz-log-type': logTail ? 'Tail' : 'None'
+        'x-amz-log-type': logTail ? 'Tail' : 'None',
+        ...(clientContext === undefined ? {} : { 'x-amz-client-context': clientContext })
       }
       prepared = {
         path: query === '' ? path : `${path}?${query}`,
@@ -139,7 +143,7 @@ class LambdaInvoker implements Invoker {
           headers: { ...own, host: this.#url.host }
         })
       }
-      // Qualifiers of a direct Invoke are the caller's, without end.
+      // Qualifiers and contexts of a direct Invoke are the caller's, without end.
       if (this.#prepared.size >= mostPrepared) this.#prepared.clear()
       this.#prepared.set(key, prepared)
     }

@@ -14,8 +14,9 @@ interface Context {
   readonly invokedFunctionArn: string
   readonly memoryLimitInMB: string
   readonly awsRequestId: string
-  /** Of callers through Amazon Cognito and the mobile SDK: there are none here. */
-  readonly clientContext: undefined
+  /** As the caller gave it. */
+  readonly clientContext: unknown
+  /** Of callers through Amazon Cognito: there are none here. */
   readonly identity: undefined
   readonly logGroupName: string
   readonly logStreamName: string
@@ -34,6 +35,8 @@ interface Invocation {
   readonly deadlineMs: number
   readonly arn: string
   readonly traceId: string | undefined
+  /** JSON; '' when the caller gave none. */
+  readonly clientContext: string
   readonly event: string
 }
 
@@ -67,6 +70,7 @@ class RuntimeApi {
       deadlineMs: Number(header('lambda-runtime-deadline-ms')),
       arn: header('lambda-runtime-invoked-function-arn'),
       traceId: headers['lambda-runtime-trace-id']?.toString(),
+      clientContext: header('lambda-runtime-client-context'),
       event: body.toString()
     }
   }
@@ -282,7 +286,7 @@ function response(result: unknown): Answer {
 }
 
 function contextOf(
-  { requestId, deadlineMs, arn }: Invocation,
+  { requestId, deadlineMs, arn, clientContext }: Invocation,
   succeed: (result: unknown) => void,
   fail: (error: unknown) => void
 ): Context {
@@ -294,7 +298,7 @@ function contextOf(
     invokedFunctionArn: arn,
     memoryLimitInMB: environment('AWS_LAMBDA_FUNCTION_MEMORY_SIZE'),
     awsRequestId: requestId,
-    clientContext: undefined,
+    clientContext: clientContext === '' ? undefined : JSON.parse(clientContext),
     identity: undefined,
     logGroupName: environment('AWS_LAMBDA_LOG_GROUP_NAME'),
     logStreamName: environment('AWS_LAMBDA_LOG_STREAM_NAME'),

@@ -14,6 +14,8 @@ export interface RuntimeCall {
   readonly functionArn: string
   /** As X-Ray writes it: `Root=…;Sampled=0`. */
   readonly traceId: string
+  /** JSON in ASCII. */
+  readonly clientContext: string | undefined
   readonly event: readonly Buffer[]
   readonly timeoutMs: number
   /** Called exactly once. */
@@ -189,7 +191,8 @@ export class RuntimeProcess {
       'lambda-runtime-aws-request-id': call.requestId,
       'lambda-runtime-deadline-ms': Math.round(this.#clock.now() + call.timeoutMs),
       'lambda-runtime-invoked-function-arn': call.functionArn,
-      'lambda-runtime-trace-id': call.traceId
+      'lambda-runtime-trace-id': call.traceId,
+      ...(call.clientContext === undefined ? {} : { 'lambda-runtime-client-context': call.clientContext })
     })
     for (const chunk of call.event) held.write(chunk)
     held.end()

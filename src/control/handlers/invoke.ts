@@ -1,7 +1,9 @@
+import { clientContextJson, longestClientContext } from '../../core/client-context.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { readOne } from '../../core/mapping/constraints.ts'
 import type { Home } from '../../core/mapping/function-name.ts'
 import type { InvokeReply } from '../../core/retry/reply.ts'
+import { xrayTrace } from '../../core/trace.ts'
 import type { FunctionCatalog, FunctionEntry } from '../../ports/functions.ts'
 import type { BackgroundCalls } from '../background-calls.ts'
 import type { Reply } from '../reply.ts'
@@ -15,6 +17,10 @@ export interface InvokeCall {
   readonly qualifier?: string
   /** The end of its log is wanted. */
   readonly logTail: boolean
+  /** The caller's `X-Amzn-Trace-Id`. */
+  readonly trace?: string
+  /** Base64 of a JSON object. */
+  readonly clientContext?: string
 }
 
 /** Runs a function once; its own failure is an answer. */
@@ -53,6 +59,8 @@ export function invokeRoutes(
           'InvocationType'
         )
         const logType = readOne(logTypeShape, call.header('x-amz-log-type') ?? 'None', 'LogType')
+        const trace = xrayTrace(call.header('x-amzn-trace-id'))
+        const clientContext = checkedContext(call.header('x-amz-client-context'))
         // Checked, then sent as it came.
         readJson(call.body, maxPayloadDepth)
         if (type === 'DryRun') return { status: 204 }
@@ -60,7 +68,9 @@ export function invokeRoutes(
           payload: call.body.byteLength === 0 ? new TextEncoder().encode('{}') : call.body,
           requestId: call.requestId,
           logTail: logType === 'Tail' && type === 'RequestResponse',
-          ...(qualifier === undefined ? {} : { qualifier })
+          ...(qualifier === undefined ? {} : { qualifier }),
+          ...(trace === undefined ? {} : { trace }),
+          ...(clientContext === undefined ? {} : { clientContext })
         }
         if (type === 'RequestResponse') return toReply(await invoke(entry, wanted), entry.name, qualifier)
         if (wanted.payload.byteLength > maxEventBytes)
@@ -70,6 +80,14 @@ export function invokeRoutes(
       }
     }
   ]
+}
+
+function checkedContext(header: string | undefined): string | undefined {
+  if (header === undefined || header === '' || clientContextJson(header) !== undefined) return header || undefined
+  const wanted = `base64 of a JSON object, ${longestClientContext} characters at most`
+  throw new MillraceError('MILL_PARAMETER_INVALID', [
+    `X-Amz-Client-Context must be ${wanted}, got ${header.length} characters that are not.`
+  ])
 }
 
 function toReply(reply: InvokeReply, name: string, qualifier: string | undefined): Reply {

@@ -8,6 +8,7 @@ import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
 import { systemClock } from '../../../src/adapters/host/system-clock.ts'
+import type { InvokeRequest } from '../../../src/ports/invoker.ts'
 import { textOf } from '../../contracts/invoker.ts'
 import { eventually } from '../../support/poll.ts'
 import { fixtures, hosting, isRunning } from './hosted.ts'
@@ -225,4 +226,14 @@ test('a live picture can be drawn from what is told', async () => {
   assert.ok(initMs > 1 && initMs < 10_000)
   const [answered] = world.events.of('answered')
   assert.equal(answered?.outcome, 'returned')
+})
+
+test('a caller’s client context is in the function’s, whatever characters it has', async () => {
+  await using world = await hosting([{ name: 'fn', handler: 'styles.contextual' }])
+  const context = { client: { app_title: 'Süß ☕' }, custom: { line: 'a\nb' } }
+  const clientContext = Buffer.from(JSON.stringify(context)).toString('base64')
+  const seen = async (more: Partial<InvokeRequest>): Promise<unknown> =>
+    (JSON.parse(textOf(await world.call('fn', {}, more))) as Record<string, unknown>)['clientContext']
+  assert.deepEqual(await seen({ clientContext }), context)
+  assert.equal(await seen({}), undefined)
 })

@@ -300,3 +300,14 @@ test('a call carries its trace: that of its request id', async () => {
   assert.match(first!, /^00-316aa6d0111142228333444455556666-[0-9a-f]{16}-01$/)
   assert.notEqual(first, second, 'each call is a span of its own')
 })
+
+test('a call hands on its caller’s trace, in X-Ray’s words and W3C’s, and the client context', async () => {
+  await using world = await setup()
+  const trace = 'Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=0'
+  await world.invoker.invoke(anything(), aRequest({ trace, clientContext: 'e30=' }))
+  const { headers } = world.double.calls[0]!
+  assert.deepEqual(
+    [headers['x-amzn-trace-id'], headers['traceparent'], headers['x-amz-client-context']],
+    [trace, '00-5759e988bd862e3fe1be46a994272793-53995c3f42cd8ad8-00', 'e30=']
+  )
+})

@@ -50,6 +50,19 @@ describe('reference 1.12: Invoke as the poller uses it', () => {
     )
   })
 
+  test('a caller’s trace and client context go along, the context signed', async () => {
+    await using world = await setup()
+    const trace = 'Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1'
+    await world.invoker.invoke(anything(), aRequest({ trace, clientContext: 'e30=' }))
+    await world.invoker.invoke(anything(), aRequest())
+    const seen = world.double.calls.map(({ headers }) => [headers['x-amzn-trace-id'], headers['x-amz-client-context']])
+    assert.deepEqual(seen, [
+      [trace, 'e30='],
+      [undefined, undefined]
+    ])
+    assert.match(world.double.calls[0]?.headers.authorization ?? '', /SignedHeaders=[^,]*x-amz-client-context/)
+  })
+
   for (const [title, own, mappings, query] of [
     ['none', undefined, undefined, ''],
     ['that of the target', 'live', undefined, '?Qualifier=live'],
