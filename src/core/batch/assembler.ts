@@ -109,7 +109,7 @@ export class BatchAssembler {
     let records = 0
     let bytes = 0
     let openedAt = Number.POSITIVE_INFINITY
-    for (const lane of [...lanes].sort((a, b) => a.oldestAt! - b.oldestAt!)) {
+    for (const lane of oldestFirst(lanes)) {
       if (records >= this.#limits.maxRecords || (shares.length > 0 && bytes >= this.#limits.maxBytes)) break
       const arrivedAt = lane.oldestAt!
       const slices = lane.take(
@@ -130,4 +130,14 @@ export class BatchAssembler {
     }
     return { shares, reason, openedAt }
   }
+}
+
+/** Lanes by the age of their head; of equal ages the one that entered first. All are sorted only where the first is not enough. */
+function* oldestFirst(lanes: Iterable<Lane>): Generator<Lane> {
+  let oldest: Lane | undefined
+  for (const lane of lanes) if (oldest === undefined || lane.oldestAt! < oldest.oldestAt!) oldest = lane
+  if (oldest === undefined) return
+  yield oldest
+  const others = [...lanes].filter(lane => lane !== oldest)
+  yield* others.sort((a, b) => a.oldestAt! - b.oldestAt!)
 }
