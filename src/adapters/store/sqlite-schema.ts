@@ -43,7 +43,9 @@ const migrations: readonly string[] = [
    DROP INDEX mappings_source;
    CREATE INDEX history_mapping ON history (uuid, seq);
    CREATE INDEX history_kept ON history (uuid, by_fleet, seq);
-   CREATE INDEX history_time ON history (at_ms);`
+   CREATE INDEX history_time ON history (at_ms);`,
+  // SQLite notices when its structure is damaged, not when a value is. NULL: written before there were digests.
+  `ALTER TABLE mappings ADD COLUMN digest TEXT;`
 ]
 
 export const schemaVersion = migrations.length
@@ -55,14 +57,20 @@ export function migrate(database: DatabaseSync, file: string): void {
   if (!empty && pragma(database, 'application_id') !== applicationId)
     throw new MillraceError('MILL_STORE_FOREIGN', [file])
   if (present > schemaVersion) throw new MillraceError('MILL_STORE_SCHEMA', [file, present, schemaVersion])
-  const problem = database.prepare('PRAGMA quick_check(1)').get()?.['quick_check']
-  if (problem !== 'ok') throw new MillraceError('MILL_STORE_DAMAGED', [file, String(problem)])
+  const problem = problemOf(database, 'quick_check')
+  if (problem !== undefined) throw new MillraceError('MILL_STORE_DAMAGED', [file, problem])
   if (present === schemaVersion) return
   const steps = migrations.slice(present).join('\n')
   // PRAGMA user_version is part of the transaction: a step is done and recorded, or neither.
   database.exec(
     `BEGIN IMMEDIATE; ${steps} PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}; COMMIT;`
   )
+}
+
+/** What is wrong with the structure of the file; undefined: nothing. The full check looks into its indexes too. */
+export function problemOf(database: DatabaseSync, check: 'quick_check' | 'integrity_check'): string | undefined {
+  const said = String(database.prepare(`PRAGMA ${check}(1)`).get()?.[check])
+  return said === 'ok' ? undefined : said.replace('*** in database main ***', '').replaceAll(/\s+/g, ' ').trim()
 }
 
 function pragma(database: DatabaseSync, name: 'user_version' | 'application_id'): number {

@@ -5,14 +5,16 @@ import type { StatementSync } from 'node:sqlite'
 import { MillraceError } from '../../core/errors.ts'
 import { conflictOf } from '../../core/mapping/conflict.ts'
 import type { Author } from '../../core/mapping/history.ts'
-import type { Mapping, MappingSpec, MappingState } from '../../core/mapping/mapping.ts'
+import type { Mapping } from '../../core/mapping/mapping.ts'
 import type { Log } from '../../ports/log.ts'
 import type { HistoryPage, MappingChange, MappingFilter, MappingPage, MappingStore } from '../../ports/mapping-store.ts'
 import { Announcer } from './announcer.ts'
 import { applyChange } from './change.ts'
 import { readMarker, writeMarker } from './marker.ts'
 import { SqliteHistory } from './sqlite-history.ts'
-import { migrate } from './sqlite-schema.ts'
+import { migrate, problemOf } from './sqlite-schema.ts'
+import { columns, damageOf, DamagedRow, mappingOf, rowOf, type Row } from './sqlite-row.ts'
+import { StoreFile } from './store-file.ts'
 
 export interface SqliteStoreOptions {
   readonly log?: Log
@@ -34,7 +36,7 @@ export function openSqliteStore(file: string, options: SqliteStoreOptions = {}):
     // EXCLUSIVE must come before WAL: then the first read takes the lock and no shared-memory file is needed.
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL')
     migrate(database, file)
-    return new SqliteStore(database, options.log)
+    return new SqliteStore(database, file, options.log)
   } catch (error) {
     database?.close()
     throw openError(error, file, directory)
@@ -47,6 +49,8 @@ const sqliteLocked = 6
 const sqliteCorrupt = 11
 const sqliteFull = 13
 const sqliteNotADatabase = 26
+/** Extended: the file is shorter than it says. */
+const sqliteShortRead = 522
 
 function openError(error: unknown, file: string, directory: string): unknown {
   if (error instanceof MillraceError) return error
@@ -64,22 +68,28 @@ function openError(error: unknown, file: string, directory: string): unknown {
   }
 }
 
+/** What a caller is told when the store must not be used any more. */
+const damaged = (what: string, options: ErrorOptions = {}): MillraceError =>
+  new MillraceError(
+    'MILL_STORE_UNAVAILABLE',
+    [`it is damaged (${what}): stop Millrace and start it again, which says what to do`],
+    options
+  )
+
+const isDamage = (error: unknown): boolean =>
+  error instanceof DamagedRow ||
+  [sqliteCorrupt, sqliteNotADatabase].includes(resultCode(error)) ||
+  (error instanceof Error && 'errcode' in error && error.errcode === sqliteShortRead)
+
 function useError(error: unknown): MillraceError {
   const message = error instanceof Error ? error.message : String(error)
   const cause = { cause: error }
-  switch (resultCode(error)) {
-    case sqliteFull:
-      return new MillraceError('MILL_STORE_FULL', [message], cause)
-    case sqliteCorrupt:
-    case sqliteNotADatabase:
-      return new MillraceError(
-        'MILL_STORE_UNAVAILABLE',
-        [`it is damaged (${message}): stop Millrace and start it again, which says what to do`],
-        cause
-      )
-    default:
-      return new MillraceError('MILL_STORE_UNAVAILABLE', [message], cause)
-  }
+  if (isDamage(error)) return damaged(message, cause)
+  return new MillraceError(
+    resultCode(error) === sqliteFull ? 'MILL_STORE_FULL' : 'MILL_STORE_UNAVAILABLE',
+    [message],
+    cause
+  )
 }
 
 /** 0 for what is not SQLite's. */
@@ -88,27 +98,13 @@ function resultCode(error: unknown): number {
   return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode & 0xff : 0
 }
 
-interface Row {
-  readonly seq: number
-  readonly uuid: string
-  readonly version: number
-  readonly spec_version: number
-  readonly spec: string
-  readonly state: string
-  readonly state_transition_reason: string
-  readonly last_processing_result: string
-  readonly last_modified_ms: number
-}
-
-const columns =
-  'seq, uuid, version, spec_version, spec, state, state_transition_reason, last_processing_result, last_modified_ms'
-
 function statements(database: DatabaseSync) {
   const listing = (condition: string): StatementSync =>
     database.prepare(`SELECT ${columns} FROM mappings WHERE seq > :after ${condition} ORDER BY seq LIMIT :limit`)
   return {
     get: database.prepare(`SELECT ${columns} FROM mappings WHERE uuid = ?`),
     // One statement a combination: with "… IS NULL OR …" SQLite would read every mapping.
+    everything: database.prepare(`SELECT ${columns} FROM mappings`),
     listAll: listing(''),
     listByFunction: listing('AND function_arn = :functionArn'),
     listBySource: listing('AND event_source_arn = :eventSourceArn'),
@@ -119,14 +115,14 @@ function statements(database: DatabaseSync) {
     ),
     insert: database.prepare(
       `INSERT INTO mappings (uuid, version, spec_version, spec, state, state_transition_reason, last_processing_result,
-         last_modified_ms, function_arn, topic, consumer_group_id, event_source_arn)
-       VALUES (:uuid, :version, :specVersion, :spec, :state, :reason, :result, :modified, :functionArn, :topic, :group,
-         :eventSourceArn)`
+         last_modified_ms, digest, function_arn, topic, consumer_group_id, event_source_arn)
+       VALUES (:uuid, :version, :specVersion, :spec, :state, :reason, :result, :modified, :digest, :functionArn, :topic,
+         :group, :eventSourceArn)`
     ),
     update: database.prepare(
       `UPDATE mappings SET version = :version, spec_version = :specVersion, spec = :spec, state = :state,
          state_transition_reason = :reason, last_processing_result = :result, last_modified_ms = :modified,
-         function_arn = :functionArn, topic = :topic, consumer_group_id = :group, event_source_arn = :eventSourceArn
+         digest = :digest, function_arn = :functionArn, topic = :topic, consumer_group_id = :group, event_source_arn = :eventSourceArn
        WHERE uuid = :uuid`
     ),
     remove: database.prepare('DELETE FROM mappings WHERE uuid = ? AND version = ?')
@@ -138,19 +134,31 @@ class SqliteStore implements MappingStore {
   readonly #sql: ReturnType<typeof statements>
   readonly #history: SqliteHistory
   readonly #announcer: Announcer
+  readonly #path: string
+  readonly #file: StoreFile
+  /** From then on nothing is read or written: what is there cannot be trusted. */
+  #damage: MillraceError | undefined
   #closed = false
 
-  constructor(database: DatabaseSync, log: Log | undefined) {
+  /** Throws `MILL_STORE_DAMAGED` when a mapping is not what was written. */
+  constructor(database: DatabaseSync, path: string, log: Log | undefined) {
     this.#database = database
+    this.#path = path
+    this.#file = new StoreFile(path)
     this.#sql = statements(database)
     this.#history = new SqliteHistory(database)
     this.#announcer = new Announcer(log)
+    this.#file.keep()
+    for (const row of this.#sql.everything.iterate() as Iterable<unknown> as Iterable<Row>) {
+      const damage = damageOf(row)
+      if (damage !== undefined) throw new MillraceError('MILL_STORE_DAMAGED', [path, damage])
+    }
   }
 
   async insert(mapping: Mapping, author: Author): Promise<void> {
     this.#write(() => {
       this.#refuseConflict(mapping)
-      this.#sql.insert.run(bound(mapping))
+      this.#sql.insert.run(rowOf(mapping))
       this.#history.add(mapping.uuid, undefined, mapping, author)
     })
     this.#announcer.announce(mapping.uuid)
@@ -178,7 +186,7 @@ class SqliteStore implements MappingStore {
       if (before?.version !== version) return undefined
       const changed = applyChange(before, change)
       if (change.spec !== undefined) this.#refuseConflict(changed)
-      this.#sql.update.run(bound(changed))
+      this.#sql.update.run(rowOf(changed))
       this.#history.add(uuid, before, changed, author)
       return changed
     })
@@ -241,49 +249,41 @@ class SqliteStore implements MappingStore {
         // SQLite rolls back by itself after some failures (disk full, I/O error).
         if (this.#database.isTransaction) this.#database.exec('ROLLBACK')
         throw error
+      } finally {
+        this.#file.keep()
       }
     })
   }
 
   #use<T>(run: () => T): T {
     if (this.#closed) throw new MillraceError('MILL_STORE_UNAVAILABLE', ['it is closed'])
+    if (this.#damage !== undefined) throw this.#damage
     try {
+      this.#inspect()
       return run()
     } catch (error) {
       if (error instanceof MillraceError) throw error
-      throw useError(error)
+      const told = useError(error)
+      if (isDamage(error)) this.#damage = told
+      throw told
     }
   }
-}
 
-function bound(mapping: Mapping): Record<string, string | number | null> {
-  const { spec } = mapping
-  return {
-    uuid: mapping.uuid,
-    version: mapping.version,
-    specVersion: mapping.specVersion,
-    spec: JSON.stringify(spec),
-    state: mapping.state,
-    reason: mapping.stateTransitionReason,
-    result: mapping.lastProcessingResult,
-    modified: mapping.lastModifiedMs,
-    functionArn: spec.functionArn,
-    topic: spec.topic,
-    group: spec.consumerGroupId,
-    eventSourceArn: spec.source.kind === 'msk' ? spec.source.arn : null
-  }
-}
-
-function mappingOf(row: Row): Mapping {
-  return {
-    uuid: row.uuid,
-    version: row.version,
-    specVersion: row.spec_version,
-    // Written by `bound` only; older forms are brought up to date by the migrations.
-    spec: JSON.parse(row.spec) as MappingSpec,
-    state: row.state as MappingState,
-    stateTransitionReason: row.state_transition_reason,
-    lastProcessingResult: row.last_processing_result,
-    lastModifiedMs: row.last_modified_ms
+  /** Throws when the file is not what we left there. */
+  #inspect(): void {
+    const finding = this.#file.look()
+    if (finding === 'same') return
+    if (finding === 'gone') {
+      const advice =
+        'stop Millrace and put back the file and the one beside it ending in -wal, or start it without them'
+      throw new MillraceError('MILL_STORE_UNAVAILABLE', [
+        `${this.#path} was removed or emptied, or another file is in its place: ${advice} and create the mappings anew with their consumer groups`
+      ])
+    }
+    // From the disk, not from what is in memory.
+    this.#database.exec('PRAGMA shrink_memory')
+    const problem = problemOf(this.#database, 'integrity_check')
+    if (problem !== undefined) throw (this.#damage = damaged(problem))
+    this.#file.keep()
   }
 }

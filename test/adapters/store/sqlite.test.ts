@@ -2,7 +2,18 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+  writeSync
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -91,6 +102,84 @@ test('sqlite: a page overwritten in the middle is found on opening', async () =>
   bytes.fill(0x5a, 4096, 12_288)
   writeFileSync(file, bytes)
   assert.throws(() => openSqliteStore(file), { code: 'MILL_STORE_DAMAGED' })
+})
+
+/** A store of twenty mappings, opened anew: what it holds lies in the file and not only in the log beside it. */
+async function openFilled() {
+  const file = newFile()
+  const mappings = Array.from({ length: 20 }, (_, n) => aMapping({ topic: `t${n}` }))
+  {
+    await using store = openSqliteStore(file)
+    for (const mapping of mappings) await store.insert(mapping, anAuthor())
+  }
+  const [first] = mappings
+  return { file, first: first!, store: openSqliteStore(file), bytes: readFileSync(file) }
+}
+
+const damages: [string, (file: string, bytes: Buffer) => void][] = [
+  ['a page is overwritten', (file, bytes) => writeAt(file, Buffer.alloc(8_192, 0x5a), bytes.length - 8_192)],
+  ['it is cut in half', (file, bytes) => truncateSync(file, bytes.length / 2)],
+  // Wherever it is found: pages that were split keep what has moved.
+  [
+    'digits of values are others',
+    (file, bytes) =>
+      writeFileSync(file, bytes.toString('latin1').replaceAll('"batchSize":1', '"batchSize":9'), 'latin1')
+  ]
+]
+
+function writeAt(file: string, bytes: Buffer, position: number): void {
+  const descriptor = openSync(file, 'r+')
+  writeSync(descriptor, bytes, 0, bytes.length, position)
+  closeSync(descriptor)
+}
+
+for (const [title, damage] of damages) {
+  test(`sqlite: under a running server ${title}: nothing of it is told or written any more, and what to do is`, async () => {
+    const { file, first, store, bytes } = await openFilled()
+    await using opened = store
+    assert.deepEqual(await opened.get(first.uuid), first)
+    damage(file, bytes)
+    const unavailable = {
+      code: 'MILL_STORE_UNAVAILABLE',
+      message:
+        /^The mapping store cannot be used: it is damaged \(.+\): stop Millrace and start it again, which says what to do$/
+    }
+    await assert.rejects(opened.list({}, 100), unavailable)
+    await assert.rejects(opened.get(first.uuid), unavailable)
+    await assert.rejects(opened.insert(aMapping({ topic: 'new' }), anAuthor()), unavailable)
+    await assert.rejects(opened.update(first.uuid, first.version, { state: 'Disabling' }, anAuthor()), unavailable)
+    await opened[Symbol.asyncDispose]()
+    assert.throws(() => openSqliteStore(file), { code: 'MILL_STORE_DAMAGED', message: /stop Millrace, move the file/ })
+  })
+}
+
+test('sqlite: under a running server the file is moved away: nothing is written where nobody finds it; back, all is well', async () => {
+  const { file, first, store } = await openFilled()
+  await using opened = store
+  await opened.insert(aMapping({ topic: 'new' }), anAuthor())
+  for (const name of [file, `${file}-wal`]) {
+    renameSync(name, `${name}.away`)
+    const gone = {
+      code: 'MILL_STORE_UNAVAILABLE',
+      message: /millrace\.db was removed or emptied, or another file is in its place: stop/
+    }
+    await assert.rejects(opened.get(first.uuid), gone)
+    await assert.rejects(opened.update(first.uuid, first.version, { state: 'Disabling' }, anAuthor()), gone)
+    writeFileSync(name, 'another')
+    await assert.rejects(opened.list({}, 10), gone)
+    renameSync(`${name}.away`, name)
+    assert.deepEqual(await opened.get(first.uuid), first)
+  }
+  assert.ok(await opened.update(first.uuid, first.version, { state: 'Disabling' }, anAuthor()))
+  truncateSync(file, 0)
+  await assert.rejects(opened.get(first.uuid), { message: /was removed or emptied/ })
+})
+
+test('sqlite: a file whose time was set by somebody is looked through, and goes on', async () => {
+  const { file, first, store } = await openFilled()
+  await using opened = store
+  utimesSync(file, 1_000, 1_000)
+  assert.deepEqual(await opened.get(first.uuid), first)
 })
 
 /** What the first release made, with one mapping in it. */
