@@ -185,9 +185,13 @@ function plain(node: unknown, level: number, walk: Walk): unknown {
   return tagged(node.tag, Object.fromEntries([...merged, ...written]))
 }
 
-/** Whole numbers that JavaScript would round stay texts. */
-const exact = ({ value, source }: Scalar): unknown =>
-  typeof value === 'number' && Number.isInteger(value) && !Number.isSafeInteger(value) ? source : value
+/** Whole numbers that JavaScript would round stay texts; so does a lone dot, which the library takes for a number. */
+const exact = ({ value, source }: Scalar): unknown => {
+  if (typeof value !== 'number') return value
+  const isRounded = Number.isInteger(value) && !Number.isSafeInteger(value)
+  const isNone = Number.isNaN(value) && !/^\.nan$/i.test(source ?? '')
+  return isRounded || isNone ? source : value
+}
 
 /** `<<: *defaults`, or a list of such: the first wins. */
 function mergedEntries(content: unknown): [string, unknown][] {

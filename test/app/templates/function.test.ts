@@ -34,6 +34,15 @@ describe('the code of a function', () => {
     assert.deepEqual(only(read(small())).fn.code, folder)
   })
 
+  test('is the folder of the template where a dot says so, which YAML libraries take for a number', () => {
+    const text = `
+Resources:
+  Orders: { Type: AWS::Serverless::Function, Properties: { CodeUri: ., Handler: a.b, Runtime: nodejs22.x } }
+`
+    const { functions } = readTemplate({ text, path: join(root, 'template.yaml') }, home)
+    assert.deepEqual(functions[0]?.code, { kind: 'folder', path: resolve(root) })
+  })
+
   test('is the asset of CDK, whatever Code says', () => {
     const template = small({}, {}, { Code: { S3Bucket: { Ref: 'Unknown' } } })
     const resources = template['Resources'] as Record<string, object>
