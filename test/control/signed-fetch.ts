@@ -1,6 +1,6 @@
 import { SignatureV4 } from '@smithy/signature-v4'
 import { createHash, createHmac } from 'node:crypto'
-import { region, secretAccessKey } from './control-world.ts'
+import { region, secretAccessKey as worldSecret } from './control-world.ts'
 
 /** Node's hashes in the form the signer wants. */
 export class Sha256 {
@@ -31,6 +31,8 @@ export interface SignedFetchOptions {
   readonly headers?: Readonly<Record<string, string>>
   /** Default `writer`. */
   readonly accessKeyId?: string
+  /** Default that of the control world. */
+  readonly secretAccessKey?: string
 }
 
 /** One request over raw HTTP, signed as AWS's SDK does; `path` may carry a query. */
@@ -41,7 +43,7 @@ export async function signedFetch(
   options: SignedFetchOptions = {}
 ): Promise<Response> {
   const url = new URL(base + path)
-  const { body, accessKeyId = 'writer' } = options
+  const { body, accessKeyId = 'writer', secretAccessKey = worldSecret } = options
   const signer = new SignatureV4({
     service: 'lambda',
     region,

@@ -1,5 +1,6 @@
 import type { GetFunctionConfigurationCommandOutput, LambdaServiceException } from '@aws-sdk/client-lambda'
 import { MillraceError } from '../../core/errors.ts'
+import { awsFailure } from '../../core/source/aws-failure.ts'
 import type { AwsCredentials } from '../../ports/aws-credentials.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { FunctionFacts, LambdaTarget } from '../../ports/functions.ts'
@@ -68,12 +69,14 @@ export class LambdaInspector {
     if (error.name === 'ResourceNotFoundException') throw new MillraceError('MILL_FUNCTION_NOT_FOUND')
     if (error.name === 'AccessDeniedException') {
       const advice = 'with the permission lambda:GetFunctionConfiguration a function is checked before it is mapped'
-      this.#options.log.warn({ function: functionName, error: error.message }, advice)
+      this.#options.log.warn({ function: functionName, error: awsFailure(error).text }, advice)
       return {}
     }
     // An emulator that has only Invoke answers what no service of AWS does.
     if (status === 404 || status === 405 || status === 501) return {}
-    const why = status === undefined ? error.message : `${status} ${error.name}: ${error.message}`
+    // Not its own text: that of a wrong signature quotes the request, with its session token.
+    const { text } = awsFailure(error)
+    const why = status === undefined ? text : `${status} ${text.startsWith(error.name) ? '' : `${error.name}: `}${text}`
     // Without its cause: an error of the SDK holds the request, and whoever logs it would log that.
     throw new MillraceError('MILL_AWS_UNREACHABLE', ['AWS Lambda', `function ${functionName}`, why])
   }

@@ -3,7 +3,7 @@ import type { Field, Fields } from './fields.ts'
 import type { ConfigFile } from './file.ts'
 import { nearest } from './nearest.ts'
 import type { Given } from './source.ts'
-import { readValue, valueError } from './value.ts'
+import { kindOf, readValue, valueError } from './value.ts'
 
 export type Path = readonly (string | number)[]
 
@@ -42,7 +42,8 @@ export function refuseUnknownKeys(
 /** Keys and values under `path`. */
 export function readMap(file: ConfigFile, path: Path, value: unknown, wanted: string): [string, unknown][] {
   if (absent(value)) return []
-  if (typeof value !== 'object' || Array.isArray(value)) throw valueError(givenAt(file, path, value), wanted)
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw valueError(givenAt(file, path, value), wanted, kindOf(value))
   return Object.entries(value)
 }
 

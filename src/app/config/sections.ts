@@ -4,7 +4,7 @@ import { absent, FieldReader, givenAt, keysOf, readMap, refuseUnknownKeys } from
 import { credentialFields, credentialVariables, type Field } from './fields.ts'
 import type { ConfigFile } from './file.ts'
 import type { Credential } from './shape.ts'
-import { readValue, valueError } from './value.ts'
+import { kindOf, readValue, valueError } from './value.ts'
 
 /** Keys of `millrace.yaml` that hold more than one value. */
 export const sectionKeys = ['credentials', 'functions', 'clusters', 'secrets', 'mappings'] as const
@@ -12,7 +12,8 @@ export const sectionKeys = ['credentials', 'functions', 'clusters', 'secrets', '
 export function readCredentials(file: ConfigFile): readonly Credential[] {
   const list = file.content['credentials']
   if (absent(list)) return []
-  if (!Array.isArray(list)) throw valueError(givenAt(file, ['credentials'], list), 'a list of access keys')
+  if (!Array.isArray(list))
+    throw valueError(givenAt(file, ['credentials'], list), 'a list of access keys', kindOf(list))
   const seen = new Set<string>()
   return list.map((entry: unknown, at) => {
     const path = ['credentials', at]

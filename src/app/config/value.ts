@@ -1,5 +1,5 @@
 import { MillraceError } from '../../core/errors.ts'
-import { AddressGuard } from '../../core/net/address-guard.ts'
+import { isAddressRange } from '../../core/net/address-guard.ts'
 import type { Address } from './shape.ts'
 import { sourceText, type Given } from './source.ts'
 
@@ -97,6 +97,9 @@ export function notBuilt(given: Given, advice: string): MillraceError {
   return new MillraceError('MILL_CONFIG_NOT_BUILT', [given.name, advice, sourceText(given.source)])
 }
 
+/** As `describe`, for values that may be a secret, or hold one: nothing of a text is shown. */
+export const kindOf = (value: unknown): string => (typeof value === 'string' ? 'a text' : describe(value))
+
 /** A value as a person would name it, short. */
 export function describe(value: unknown): string {
   if (value === undefined || value === null) return 'nothing'
@@ -187,7 +190,8 @@ const readers: Readers = {
   },
   texts(given, type) {
     const value = given.value
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw valueError(given, wantedText(type))
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      throw valueError(given, wantedText(type), kindOf(value))
     return record(
       Object.entries(value).map(([name, text]) => {
         if (typeof text === 'string') return [name, text]
@@ -214,7 +218,7 @@ const readers: Readers = {
       typeof given.value === 'string' ? given.value.split(',').map(each => each.trim()) : given.value
     if (!Array.isArray(list)) throw valueError(given, wantedText(type))
     return list.map((range: unknown, at) => {
-      if (typeof range === 'string' && isRange(range)) return range
+      if (typeof range === 'string' && isAddressRange(range)) return range
       throw valueError(
         { ...given, name: `${given.name}[${at}]`, value: range },
         'a range of addresses such as 10.0.0.0/8, fd00::/8 or 192.0.2.7'
@@ -231,15 +235,6 @@ const readers: Readers = {
     })
     if ((words[0] ?? '') === '') throw valueError(given, wantedText(type), 'a list without a program')
     return words
-  }
-}
-
-function isRange(text: string): boolean {
-  try {
-    new AddressGuard([text])
-    return true
-  } catch {
-    return false
   }
 }
 

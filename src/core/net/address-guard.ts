@@ -29,6 +29,16 @@ export class AddressGuard {
   }
 }
 
+/** Whether a guard takes it as a range. */
+export function isAddressRange(text: string): boolean {
+  try {
+    parseRange(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
 function parseRange(text: string): Range {
   const slash = text.lastIndexOf('/')
   const bytes = ipAddressBytes(slash < 0 ? text : text.slice(0, slash))
