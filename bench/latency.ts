@@ -24,7 +24,7 @@ const { values } = parseArgs({
 const [rate, seconds, partitions] = [Number(values.rate), Number(values.seconds), Number(values.partitions)]
 const [topic, valueBytes, warmSeconds] = ['latency', 100, 8]
 /** Records of one tick go out in one request, so that the producer is not what is measured. */
-const tickMs = 2
+const tickMs = 5
 const nowNs = process.hrtime.bigint
 
 async function produce(bootstrap: string): Promise<{ sent: number; lateTicks: number; ackMs: number[] }> {

@@ -1,5 +1,5 @@
 // Batch size 1, a function that answers at once: calls per second, and per second of the process's CPU ("and core").
-//   node bench/single.ts [--records 120000] [--rounds 3] [--inflight 10] [--broker kafka|embedded]
+//   node bench/single.ts [--records 120000] [--rounds 3] [--inflight 10] [--broker kafka|embedded] [--profile DIR]
 import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { fill, openBroker } from './bench-broker.ts'
@@ -15,7 +15,8 @@ const { values } = parseArgs({
     records: { type: 'string', default: '120000' },
     rounds: { type: 'string', default: '3' },
     inflight: { type: 'string', default: '10' },
-    broker: { type: 'string' }
+    broker: { type: 'string' },
+    profile: { type: 'string' }
   }
 })
 const [topic, partitions, valueBytes, batchSize] = ['single', 12, 100, 1]
@@ -34,16 +35,18 @@ async function main(): Promise<void> {
   const job = { bootstrap, topic, url: double.url, batchSize, inFlight, recordsPerPartition: records / partitions }
   const once = async (name: 'millrace' | 'bare') => {
     const open = name === 'bare' ? openBare : openMillrace
-    await using subject = await open(job, { mapping: { ParallelizationFactor: inFlight } })
+    await using subject = await open(job, { mapping: { ParallelizationFactor: inFlight }, profileDir: values.profile })
     await double.expect({ pid: subject.pid, topic, partitions, valueBytes, records })
     void subject.ended.then(() => double.giveUp())
     await subject.go()
     const { requests, seconds, cost, faults } = await double.measured(45_000)
     if (faults.length > 0) throw new Error(`the run of ${name} is void: ${faults.join('; ')}`)
     const perSecond = requests / seconds
+    const us = (seconds: number | undefined) => (((seconds ?? NaN) * 1e6) / requests).toFixed(1)
     const perCore = cost === undefined ? NaN : requests / cpuSeconds(cost)
     say(
-      `${name}: ${Math.round(perSecond)} calls/s, ${Math.round(perCore)} per CPU second (load ${loadavg()[0]!.toFixed(1)})`
+      `${name}: ${Math.round(perSecond)} calls/s, ${Math.round(perCore)} per CPU second, ` +
+        `${us(cost?.userSeconds)} µs of user and ${us(cost?.systemSeconds)} µs of system time each (load ${loadavg()[0]!.toFixed(1)})`
     )
     return { perSecond, perCore }
   }

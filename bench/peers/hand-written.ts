@@ -6,7 +6,7 @@ import type { Message } from '@platformatic/kafka'
 import { Pool } from 'undici'
 import type { BareJob } from '../bare.ts'
 
-type Read = Message<Buffer, Buffer, Buffer>
+type Read = Message
 
 interface Waiting {
   messages: Read[]
@@ -17,7 +17,7 @@ interface Waiting {
 
 async function run(job: BareJob): Promise<void> {
   const { bootstrap, topic, url, batchSize, inFlight, recordsPerPartition } = job
-  const consumer = new Consumer<Buffer, Buffer, Buffer>({
+  const consumer = new Consumer({
     clientId: 'hand-written',
     groupId: `hand-written-${process.pid}`,
     bootstrapBrokers: [bootstrap]

@@ -37,7 +37,7 @@ describe('memory of all pollers', () => {
     })
     assert.ok(
       held.every(each => each > 0.5),
-      `${held}`
+      held.join()
     )
     assert.ok(budget.use.fetchedBytes <= 128 * miB)
   })
