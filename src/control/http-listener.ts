@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { MillraceError } from '../core/errors.ts'
+import { ipAddressBytes, isIpv4Mapped } from '../core/net/ip-address.ts'
 import type { Service } from '../ports/service.ts'
 
 export interface ListenAddress {
@@ -34,6 +35,8 @@ export interface HttpLimits {
   /** How often the times are looked at. */
   readonly checkEveryMs: number
   readonly maxConnections: number
+  /** Of them, from one address: no caller alone can keep all others out. */
+  readonly maxConnectionsPerAddress: number
   readonly maxRequestsPerConnection: number
 }
 
@@ -45,6 +48,8 @@ export const defaultLimits: HttpLimits = {
   idleTimeoutMs: 30_000,
   checkEveryMs: 5_000,
   maxConnections: 1_024,
+  // A pool of an AWS SDK has 50, and all callers of one machine share its address.
+  maxConnectionsPerAddress: 512,
   maxRequestsPerConnection: 10_000
 }
 
@@ -123,6 +128,7 @@ export class HttpListener implements Service {
     // Whether the body is wanted is for `answer` to say, once it knows the caller.
     server.on('checkContinue', answer)
     server.on('clientError', refuseGarbage)
+    limitByAddress(server, limits.maxConnectionsPerAddress)
     await new Promise<void>((resolve, reject) => {
       server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, listen, setting)))
       server.listen(listen.port, listen.host, resolve)
@@ -141,6 +147,35 @@ export class HttpListener implements Service {
     this.#server = undefined
     this.#stopping = false
   }
+}
+
+/** Connections beyond the limit are closed unanswered, as those beyond the server's own limit. */
+function limitByAddress(server: Server, limit: number): void {
+  const open = new Map<string, number>()
+  server.on('connection', (socket: Socket) => {
+    const address = addressOf(socket)
+    const count = (open.get(address) ?? 0) + 1
+    if (count > limit) {
+      socket.destroy()
+      return
+    }
+    open.set(address, count)
+    socket.once('close', () => {
+      const left = (open.get(address) ?? 1) - 1
+      if (left > 0) open.set(address, left)
+      else open.delete(address)
+    })
+  })
+}
+
+/** Of an address of IPv6, that of its network. */
+const networkBytes = 8
+
+/** Whoever has one address of IPv6 has all of its network. A connection that has ended already has no address. */
+function addressOf({ remoteAddress = '' }: Socket): string {
+  const bytes = ipAddressBytes(remoteAddress)
+  if (bytes === undefined) return remoteAddress
+  return Buffer.from(isIpv4Mapped(bytes) ? bytes : bytes.subarray(0, networkBytes)).toString('hex')
 }
 
 function listenError(error: NodeJS.ErrnoException, { host, port }: ListenAddress, setting: string): MillraceError {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { test } from 'node:test'
 import { anyCredentials } from '../../src/control/authenticator.ts'
 import type { ControlServerOptions } from '../../src/control/server.ts'
@@ -218,6 +218,32 @@ test('connections beyond the limit are closed, and the others go on', async () =
   const [chunk] = (await once(first ?? held[0]!, 'data')) as [Buffer]
   assert.match(chunk.toString(), /^HTTP\/1.1 200 /)
   for (const socket of held) socket.destroy()
+})
+
+test('one address has no more than its share of the connections: others get in, and it does again when it lets go', async () => {
+  await using world = await openWorld({ limits: { maxConnections: 8, maxConnectionsPerAddress: 2 } })
+  const open = async (from: string) => {
+    const socket = connect({ port: world.server.port, host: '127.0.0.1', localAddress: from })
+    socket.on('error', () => undefined)
+    await once(socket, 'connect')
+    return socket
+  }
+  const isServed = async (socket: Socket) => {
+    const answer = once(socket, 'data').then(([chunk]) => String(chunk))
+    const closed = once(socket, 'close').then(() => 'closed')
+    socket.write(`GET ${collection} HTTP/1.1\r\nhost: x\r\n\r\n`)
+    return (await Promise.race([answer, closed])).startsWith('HTTP/1.1 200 ')
+  }
+  const [first, second] = [await open('127.0.0.1'), await open('127.0.0.1')]
+  assert.deepEqual([await isServed(first), await isServed(second)], [true, true])
+  assert.equal(await isServed(await open('127.0.0.1')), false)
+  const other = await open('127.0.0.2')
+  assert.equal(await isServed(other), true)
+  second.end()
+  await once(second, 'close')
+  const again = await open('127.0.0.1')
+  assert.equal(await isServed(again), true)
+  for (const socket of [first, other, again]) socket.destroy()
 })
 
 test('a caller without a key is not asked for its body, and cannot send one without end', async () => {
