@@ -52,7 +52,13 @@ export function openClusterSecrets(deps: ClusterSecretsDeps): ClusterSecrets {
     clientCertificate: reference =>
       read(reference, secret => {
         const { certificatePem, privateKeyPem, checkDates } = certificateOf(reference, secret)
-        checkDates(clock.now())
+        try {
+          checkDates(clock.now())
+        } catch (error) {
+          // Its successor may be there already.
+          cache.refused(reference)
+          throw error
+        }
         return { certificatePem, privateKeyPem }
       }),
     serverRootCa: reference => read(reference, ({ text }) => readAuthorities(readServerRootCa(text))),

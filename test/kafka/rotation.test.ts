@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { suite, test, type TestContext } from 'node:test'
+import { MillraceWorld } from '../e2e/millrace-world.ts'
+import { Authority } from '../support/kafka/authority.ts'
+import { kafkaForSuite, kafkaSuite } from '../support/kafka/kafka-suite.ts'
+import { changePassword } from '../support/kafka/scram-passwords.ts'
+import { unsecuredToken, users, type ListenerName } from '../support/kafka/server-properties.ts'
+import { mappingWhen } from '../support/mapping-api.ts'
+import { assertExactlyOnce, realKafka } from '../support/written-topic.ts'
+
+const arn = (name: string): string => `arn:aws:secretsmanager:us-east-1:000000000000:secret:${name}`
+const passwordChanges = 20
+const certificateChanges = 5
+
+await kafkaSuite('secrets that change under load', () => {
+  const kafka = kafkaForSuite({
+    listeners: ['mtls', 'sasl'],
+    serverProperties: {
+      // Every connection has to prove itself anew again and again: a broker takes one proof a second at most.
+      'listener.name.sasl.scram-sha-512.connections.max.reauth.ms': '1500',
+      'listener.name.sasl.oauthbearer.connections.max.reauth.ms': '60000',
+      // Those who say nothing are cut, so that new connections are made with what is in force then.
+      'connections.max.idle.ms': '2000'
+    }
+  })
+
+  /** A server with a mapping whose secrets are files; `write` replaces one while it is read. */
+  async function setup(t: TestContext, name: string, listener: ListenerName, types: readonly string[], tags = {}) {
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-rotation-'))
+    t.after(() => rm(folder, { recursive: true }))
+    const write = async (type: string, content: object) => {
+      await writeFile(join(folder, 'new'), JSON.stringify(content))
+      await rename(join(folder, 'new'), join(folder, type))
+    }
+    await write('SERVER_ROOT_CA_CERTIFICATE', { certificate: await readFile(kafka.certificates.ca, 'utf8') })
+    const world = await MillraceWorld.open(t, realKafka(kafka))
+    const all = ['SERVER_ROOT_CA_CERTIFICATE', ...types]
+    const millrace = await world.serve({
+      config: { secrets: Object.fromEntries(all.map(type => [arn(type), { file: join(folder, type) }])) }
+    })
+    const topic = await world.topic(name, 3)
+    const map = () =>
+      world.map(millrace, topic.name, {
+        SelfManagedEventSource: { Endpoints: { KAFKA_BOOTSTRAP_SERVERS: kafka.bootstrap(listener) } },
+        SourceAccessConfigurations: all.map(Type => ({ Type: Type as 'BASIC_AUTH', URI: arn(Type) })),
+        BatchSize: 5,
+        MaximumBatchingWindowInSeconds: 0,
+        Tags: tags
+      })
+    /** Nothing lost, nothing twice, and one poller from beginning to end. */
+    const sound = async () => {
+      await world.succeeded(topic.total)
+      assertExactlyOnce(world.function.values(), topic.values())
+      world.assertSound(topic)
+      const joins = millrace.log.filter(({ message }) => message === 'joined the group')
+      const broken = millrace.log.filter(({ message }) => /poller (failed|broke)|lost the membership/.test(message))
+      assert.deepEqual(broken, [])
+      return joins
+    }
+    return { world, millrace, topic, map, write, sound }
+  }
+
+  suite('lose nothing, repeat nothing and restart nothing', { concurrency: 3 }, () => {
+    test(`${passwordChanges} changes of a SCRAM password, each met by connections that live and by new ones`, async t => {
+      const { topic, map, write, sound, world } = await setup(t, 'passwords', 'sasl', ['SASL_SCRAM_512_AUTH'])
+      const superUser = kafka.bootstrap()[0]!
+      await write('SASL_SCRAM_512_AUTH', { username: 'bob', password: users.bob })
+      await map()
+      await topic.write(5)
+      await world.succeeded(topic.total)
+      for (let change = 1; change <= passwordChanges; change++) {
+        const password = `bob-${change}`
+        const tell = () => write('SASL_SCRAM_512_AUTH', { username: 'bob', password })
+        // By turns the brokers know first, and the secret.
+        if (change % 2 === 0) await tell()
+        await changePassword(superUser, 'bob', password)
+        await topic.write(4)
+        if (change % 2 === 1) await tell()
+        await world.succeeded(topic.total)
+      }
+      const joins = await sound()
+      assert.ok(joins.length <= 1, `${joins.length} joins: connections came and went, the member stayed`)
+    })
+
+    test(`${certificateChanges} changes of a client certificate`, async t => {
+      const { topic, map, write, sound, world } = await setup(t, 'certificates', 'mtls', [
+        'CLIENT_CERTIFICATE_TLS_AUTH'
+      ])
+      const { ca, caKey } = kafka.certificates
+      const authority = new Authority(await readFile(ca, 'utf8'), await readFile(caKey, 'utf8'))
+      const renew = async () => {
+        const { certificatePem, privateKeyPem } = await authority.issue({ commonName: 'client' })
+        await write('CLIENT_CERTIFICATE_TLS_AUTH', { certificate: certificatePem, privateKey: privateKeyPem })
+      }
+      await renew()
+      await map()
+      for (let change = 1; change <= certificateChanges; change++) {
+        await topic.write(10)
+        await renew()
+        await world.succeeded(topic.total)
+      }
+      await sound()
+    })
+
+    test('a token issuer that is down: living connections go on, and all goes on when it is back', async t => {
+      const issuer = new TokenIssuer(6_000)
+      t.after(() => issuer.close())
+      const endpoint = await issuer.open()
+      const tags = { 'millrace:oidc-token-endpoint': endpoint }
+      const { topic, map, write, sound, world, millrace } = await setup(t, 'tokens', 'sasl', ['BASIC_AUTH'], tags)
+      await write('BASIC_AUTH', { clientId: 'millrace', clientSecret: 'CANARY' })
+      const uuid = await map()
+      await topic.write(10)
+      await world.succeeded(topic.total)
+      issuer.isDown = true
+      await topic.write(10)
+      await world.succeeded(topic.total)
+      // Longer than a token lives: brokers end the connections, and new ones have nothing to show.
+      const api = await world.api(millrace)
+      const failed = await mappingWhen(api, uuid, 'it says that there are no tokens', ({ LastProcessingResult = '' }) =>
+        LastProcessingResult.startsWith('PROBLEM')
+      )
+      assert.match(failed.LastProcessingResult ?? '', /The token endpoint .* gave no token: HTTP 503/)
+      await topic.write(10)
+      issuer.isDown = false
+      await sound()
+      await mappingWhen(api, uuid, 'well', ({ LastProcessingResult }) => LastProcessingResult === 'OK')
+      assert.ok(issuer.given > 3, 'tokens were renewed')
+    })
+  })
+})
+
+/** An OpenID token endpoint, up or down. */
+class TokenIssuer {
+  isDown = false
+  given = 0
+  readonly #lifeMs: number
+  readonly #server = createServer((_request, response) => {
+    if (this.isDown) return void response.writeHead(503).end()
+    this.given++
+    response.setHeader('content-type', 'application/json')
+    const token = unsecuredToken('carol', Date.now() + this.#lifeMs)
+    response.end(JSON.stringify({ access_token: token, expires_in: this.#lifeMs / 1000 }))
+  })
+
+  constructor(lifeMs: number) {
+    this.#lifeMs = lifeMs
+  }
+
+  async open(): Promise<string> {
+    this.#server.listen(0, '127.0.0.1')
+    await once(this.#server, 'listening')
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/token`
+  }
+
+  close(): void {
+    this.#server.closeAllConnections()
+    this.#server.close()
+  }
+}
