@@ -34,7 +34,11 @@ export function configurationPage(): string {
     fieldTable(clusterFields),
     '## `secrets`',
     'ARNs of secrets with where they are, for those without AWS Secrets Manager: one of the two for each.',
-    fieldTable(secretFields)
+    fieldTable(secretFields),
+    '## `mappings`',
+    'A list of mappings that `millrace dev` runs, each with the [members](api.md#members-of-a-mapping) of CreateEventSourceMapping. ' +
+      'Without a source it reads from the broker of `dev`, as do those that name one, unless their MSK ARN stands under `clusters`. ' +
+      '`millrace serve` leaves them alone: it runs the mappings that its API was told.'
   ].join('\n\n')
 }
 

@@ -65,7 +65,7 @@ class Dev {
   async run(): Promise<number> {
     const { dataDir } = this.#loaded.config
     await this.#prepareFolder(dataDir)
-    const { bootstrap, partitions } = this.#flags
+    const { partitions } = this.#flags
     const seeded = (this.#seeds?.topics ?? []).filter(name => !this.#plan.topics.some(topic => topic.name === name))
     const topics = [...this.#plan.topics, ...seeded.map(name => ({ name, partitions }))]
     const config = await devConfig(this.#loaded, this.#plan)
@@ -73,7 +73,7 @@ class Dev {
     // What takes longest is to load Kafka's client, here and in the thread: both at the same time.
     const threads = openThreads(config, parts)
     const [{ DevBroker }] = await Promise.all([import('./dev/dev-broker.ts'), threads.warm()])
-    const opened = await DevBroker.open(bootstrap, topics, partitions).catch(async (error: unknown) => {
+    const opened = await DevBroker.open(this.#flags, topics).catch(async (error: unknown) => {
       await threads.close()
       throw error
     })

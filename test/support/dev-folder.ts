@@ -137,13 +137,16 @@ export class DevProcess {
   readonly pid: number
   readonly #child: Child
   readonly #exited: Promise<[number | null, NodeJS.Signals | null]>
+  #isClosed = false
   #said = ''
   #out = ''
 
   constructor(child: Child) {
     this.#child = child
     this.pid = child.pid!
-    this.#exited = once(child, 'exit') as Promise<[number | null, NodeJS.Signals | null]>
+    // When its output has ended, too.
+    this.#exited = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>
+    child.once('close', () => (this.#isClosed = true))
     child.stdout.on('data', (chunk: Buffer) => {
       this.#out += chunk.toString()
       this.#said += chunk.toString()
@@ -197,8 +200,15 @@ export class DevProcess {
     await this.#exited
   }
 
-  async #eventually<T>(check: () => T | undefined, what: string): Promise<T> {
-    return eventually(check, { describe: () => `${what}\n${this.#said}`, timeoutMs: patienceMs, intervalMs: 10 })
+  async #eventually<T extends object>(check: () => T | undefined, what: string): Promise<T> {
+    const found = () => check() ?? (this.#isClosed ? 'ended' : undefined)
+    const answer = await eventually(found, {
+      describe: () => `${what}\n${this.#said}`,
+      timeoutMs: patienceMs,
+      intervalMs: 10
+    })
+    if (answer === 'ended') throw new Error(`it ended without ${what}\n${this.#said}`)
+    return answer
   }
 }
 

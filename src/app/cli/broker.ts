@@ -42,7 +42,7 @@ Examples:
     )
 }
 
-function readAddress(text: string): Address {
+export function readAddress(text: string): Address {
   const address = parseAddress(text)
   if (address) return address
   throw new InvalidArgumentError('It must be HOST:PORT such as 127.0.0.1:9092.')

@@ -1,6 +1,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander'
 import { options, type OptionKey } from '../config/options.ts'
-import { collectTopic } from './broker.ts'
+import type { Address } from '../config.ts'
+import { collectTopic, readAddress } from './broker.ts'
 import { bootstrapServers } from './broker-flags.ts'
 import { outputOption, wholeNumber, type Output } from './flags.ts'
 
@@ -21,6 +22,8 @@ export interface DevFlags {
   readonly partitions: number
   /** Absent: the embedded broker. */
   readonly bootstrap?: readonly string[]
+  /** Of the embedded broker; absent: any free port. */
+  readonly brokerListen?: Address
   readonly parameters: Texts
   readonly resources: Texts
   readonly imports: Texts
@@ -50,16 +53,17 @@ export function addDev(program: Command, run: (flags: DevFlags) => Promise<void>
       'a SAM or CloudFormation template, cdk.out, or serverless.yml; without it the mappings of millrace.yaml, or the template in this folder'
     )
     .option('--handler <FILE.EXPORT>', 'run this handler instead, for the topics of --topic')
-    .option('--topic <name:partitions>', 'make this topic at start; may be repeated', collectDevTopic, [])
+    .option('--topic <name:partitions>', 'make this topic at start; may be repeated', collectDevTopic)
     .option('--partitions <N>', 'of topics that do not say how many', wholeNumber(1, 10_000), 3)
     .option(
       '--bootstrap <HOST:PORT>',
       'brokers to use instead of the embedded one; several with commas',
       bootstrapServers
     )
-    .option('--parameter <NAME=VALUE>', 'of the template; may be repeated', collectText, {})
-    .option('--resource <NAME=VALUE>', 'the value of a resource that AWS alone knows; may be repeated', collectText, {})
-    .option('--import <NAME=VALUE>', 'the value of an Fn::ImportValue; may be repeated', collectText, {})
+    .option('--broker-listen <HOST:PORT>', 'where the embedded broker listens (default any free port)', readAddress)
+    .option('--parameter <NAME=VALUE>', 'of the template; may be repeated', collectText)
+    .option('--resource <NAME=VALUE>', 'the value of a resource that AWS alone knows; may be repeated', collectText)
+    .option('--import <NAME=VALUE>', 'the value of an Fn::ImportValue; may be repeated', collectText)
     .option('--env-vars <FILE>', 'environment variables by function, as "sam local" has them')
     .option('--seed <FILE>', 'send the records of a file of JSON lines, each with its topic, once all is up')
     .option('--once', 'end when every record is settled: exit 1 if one was given up')
@@ -105,12 +109,12 @@ Examples:
       })
       return run({
         ...(template === undefined ? {} : { template }),
-        ...pick(given, 'handler', 'bootstrap', 'envVars', 'seed'),
-        topics: given.topic,
+        ...pick(given, 'handler', 'bootstrap', 'brokerListen', 'envVars', 'seed'),
+        topics: given.topic ?? [],
         partitions: given.partitions,
-        parameters: given.parameter,
-        resources: given.resource,
-        imports: given.import,
+        parameters: given.parameter ?? {},
+        resources: given.resource ?? {},
+        imports: given.import ?? {},
         once: given.once === true,
         timeoutSeconds: given.timeout,
         reload: given.reload,
@@ -125,12 +129,12 @@ Examples:
 
 interface Given extends Pick<
   DevFlags,
-  'handler' | 'bootstrap' | 'envVars' | 'seed' | 'partitions' | 'reload' | 'output'
+  'handler' | 'bootstrap' | 'brokerListen' | 'envVars' | 'seed' | 'partitions' | 'reload' | 'output'
 > {
-  readonly topic: readonly DevTopic[]
-  readonly parameter: Texts
-  readonly resource: Texts
-  readonly import: Texts
+  readonly topic?: readonly DevTopic[]
+  readonly parameter?: Texts
+  readonly resource?: Texts
+  readonly import?: Texts
   readonly once?: true
   readonly timeout: number
   readonly inspect?: number | true
@@ -145,13 +149,13 @@ function pick<T extends object, K extends keyof T>(from: T, ...keys: readonly K[
   return Object.fromEntries(keys.flatMap(key => (from[key] === undefined ? [] : [[key, from[key]]]))) as Pick<T, K>
 }
 
-function collectDevTopic(text: string, before: readonly DevTopic[]): readonly DevTopic[] {
+function collectDevTopic(text: string, before: readonly DevTopic[] = []): readonly DevTopic[] {
   const [topic] = collectTopic(text, [])
   if (before.some(({ name }) => name === topic!.name)) throw new InvalidArgumentError(`${topic!.name} is named twice.`)
   return [...before, text.includes(':') ? topic! : { name: topic!.name }]
 }
 
-function collectText(text: string, before: Texts): Texts {
+function collectText(text: string, before: Texts = {}): Texts {
   const at = text.indexOf('=')
   const name = text.slice(0, at)
   if (at <= 0) throw new InvalidArgumentError('It must be NAME=VALUE such as Stage=test.')

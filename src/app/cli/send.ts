@@ -38,7 +38,7 @@ A line of --file has "value" (a text, any other JSON, or null for a tombstone) o
 "millrace tail --output json" prints can be sent. A file is checked as a whole before anything is sent.
 
 Examples:
-  millrace send orders {"order":1}
+  millrace send orders '{"order":1}'
   millrace send orders hello --key k1 --header source=shop --partition 0
   millrace send orders --file orders.jsonl --rate 50/s
   millrace send orders hello --bootstrap 127.0.0.1:9092 --output json`

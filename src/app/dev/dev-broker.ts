@@ -2,6 +2,9 @@ import { TopicAdmin, type WantedTopic } from '../../adapters/kafka/topic-admin.t
 import { systemClock } from '../../adapters/host/system-clock.ts'
 import { silentLog } from '../../adapters/log/silent.ts'
 import { MillraceError } from '../../core/errors.ts'
+import type { DevFlags } from '../cli/dev.ts'
+import { addressText } from '../config/value.ts'
+import { listenReason } from '../broker.ts'
 import { EmbeddedBroker } from '../../devbroker/broker.ts'
 
 /** One past the last record, by topic and partition. */
@@ -26,9 +29,8 @@ export class DevBroker implements AsyncDisposable {
 
   /** Resolves when the topics are there. Rejects with `MILL_DEV_BROKER` when the named brokers cannot be used. */
   static async open(
-    named: readonly string[] | undefined,
-    topics: readonly WantedTopic[],
-    partitions: number
+    { bootstrap: named, brokerListen: listen, partitions }: Pick<DevFlags, 'bootstrap' | 'brokerListen' | 'partitions'>,
+    topics: readonly WantedTopic[]
   ): Promise<{ readonly broker: DevBroker; readonly created: readonly string[] }> {
     if (named !== undefined) {
       const broker = new DevBroker(named, undefined)
@@ -39,9 +41,16 @@ export class DevBroker implements AsyncDisposable {
         throw error
       }
     }
-    const embedded = new EmbeddedBroker({ defaultPartitions: partitions })
+    const embedded = new EmbeddedBroker({ ...listen, defaultPartitions: partitions })
     for (const { name, partitions: own = partitions } of topics) embedded.createTopic(name, { partitions: own })
-    await embedded.start()
+    try {
+      await embedded.start()
+    } catch (error) {
+      const where = listen === undefined ? embedded.bootstrap : addressText(listen)
+      throw new MillraceError('MILL_LISTEN', [where, '--broker-listen', listenReason((error as Error).cause)], {
+        cause: error
+      })
+    }
     return { broker: new DevBroker([embedded.bootstrap], embedded), created: topics.map(({ name }) => name) }
   }
 

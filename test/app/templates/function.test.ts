@@ -36,6 +36,7 @@ describe('the code of a function', () => {
 
   test('is the folder of the template where a dot says so, which YAML libraries take for a number', () => {
     const text = `
+Transform: AWS::Serverless-2016-10-31
 Resources:
   Orders: { Type: AWS::Serverless::Function, Properties: { CodeUri: ., Handler: a.b, Runtime: nodejs22.x } }
 `
