@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { Admin, Producer, stringSerializers } from '@platformatic/kafka'
 import { kafkaJars } from '../test/support/kafka/jars.ts'
 import { RealKafka } from '../test/support/kafka/real-kafka.ts'
@@ -53,6 +54,7 @@ export async function fill(
   const admin = new Admin(client)
   try {
     await admin.createTopics({ topics: [topic], partitions, replicas: 1 })
+    await untilLed(admin, topic, partitions)
   } finally {
     await admin.close()
   }
@@ -85,6 +87,22 @@ export async function fill(
     }
   } finally {
     await producer.close()
+  }
+}
+
+/** A thousand partitions take a while; a producer that has numbered its records must not meet one that is not there yet. */
+async function untilLed(admin: Admin, name: string, count: number): Promise<void> {
+  const latest = -1n
+  const partitions = Array.from({ length: count }, (_, partitionIndex) => ({ partitionIndex, timestamp: latest }))
+  const deadlineMs = performance.now() + 60_000
+  for (;;) {
+    try {
+      await admin.listOffsets({ topics: [{ name, partitions }] })
+      return
+    } catch (error) {
+      if (performance.now() > deadlineMs) throw error
+      await pause(200)
+    }
   }
 }
 

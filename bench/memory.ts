@@ -1,6 +1,6 @@
 // Memory of a process whose budget is short of work for all: a thousand partitions with a backlog, and a function that is
 // slower than Kafka. Peak and usual resident memory of Millrace alone. Linux only. See docs/performance.md.
-//   node bench/memory.ts [--mappings 1] [--partitions 1000] [--records 600] [--seconds 25] [--delay 100] [--budget 256] [--workers 1] [--broker kafka|embedded]
+//   node bench/memory.ts [--mappings 1] [--partitions 1000] [--records 400] [--seconds 25] [--delay 100] [--budget 256] [--workers 1] [--broker kafka|embedded]
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
@@ -21,7 +21,7 @@ const { values } = parseArgs({
     mappings: { type: 'string', default: '1' },
     partitions: { type: 'string', default: '1000' },
     /** Of 1 KB, in each partition. */
-    records: { type: 'string', default: '600' },
+    records: { type: 'string', default: '400' },
     seconds: { type: 'string', default: '25' },
     delay: { type: 'string', default: '100' },
     budget: { type: 'string', default: '256' },
