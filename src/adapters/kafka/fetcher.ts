@@ -12,10 +12,11 @@ import { deliver } from './delivery.ts'
 import type { FetchSink } from './delivery.ts'
 import { FetchExchange } from './fetch-exchange.ts'
 import type { FetchedPartition } from './fetch-response.ts'
+import { enoughMemory, partitionShareBytes } from './fetch-share.ts'
 import { epochEnds } from './offsets.ts'
-import type { EpochEnd } from './offsets.ts'
-import { mustCheck, positionAt } from './position.ts'
+import { mustCheck } from './position.ts'
 import type { Position, ResetReason } from './position.ts'
+import { Positions } from './positions.ts'
 import { BrokerUnreachable, CorruptBatch, errorCode, KafkaRefusal, problemOf } from './problems.ts'
 import type { ProblemBoard } from './problems.ts'
 import { retryDelayMs } from './retry-delay.ts'
@@ -62,18 +63,6 @@ interface Question {
 const largestPartitionBytes = 128 << 20
 /** A broker that says nothing for so long, though it was asked to answer sooner, is a problem. */
 const silenceMs = 4000
-const followerMaxAgeMs = 300_000
-/** However many partitions share the memory: below this a poll brings too little of each. */
-const leastPartitionBytes = 128 << 10
-
-const enoughMemory: FetchMemory = {
-  shareBytes: Infinity,
-  hold: () => undefined,
-  free: () => undefined,
-  reserve: mostBytes => mostBytes,
-  release: () => undefined
-}
-
 /**
  * Fetches the partitions that are ours from their leaders, as many as want it, and hands on what they hold. What goes
  * wrong with one partition or one broker leaves the others alone.
@@ -81,13 +70,10 @@ const enoughMemory: FetchMemory = {
 export class Fetcher {
   readonly #settings: FetchSettings
   readonly #deps: FetcherDeps
-  /** In the order in which they are asked for: whoever got data goes to the end, so that all get their turn. */
-  readonly #positions = new Map<number, Position>()
+  readonly #positions: Positions
   readonly #brokers = new Map<number, BrokerPolls>()
   readonly #exchange: FetchExchange
   readonly #memory: FetchMemory
-  /** Of all partitions that were ever ours: a commit may come after the partition has gone. */
-  readonly #epochs = new Map<number, Position['epochs']>()
   #topic: TopicInfo | undefined
   #stopped = false
   #disarm: () => void = () => undefined
@@ -97,6 +83,8 @@ export class Fetcher {
     this.#deps = deps
     this.#exchange = new FetchExchange(deps.cluster)
     this.#memory = deps.memory ?? enoughMemory
+    const { partitionMaxBytes, followerMaxAgeMs = 300_000 } = settings
+    this.#positions = new Positions({ ...deps, partitionMaxBytes, followerMaxAgeMs, onChange: () => this.pump() })
   }
 
   /** Leaders as the metadata has them now. */
@@ -106,42 +94,38 @@ export class Fetcher {
     this.#forgetBrokers()
     // Offsets of the log that was deleted mean nothing in the new one.
     if (before !== undefined && before.id !== noTopicId && before.id !== topic.id)
-      for (const { target, offset } of this.#positions.values()) {
+      for (const { target, offset } of this.#positions)
         // As a new assignment, so that answers about the old log find nobody.
-        this.add(target, offset)
-        void this.#reset(this.#positions.get(target.partition)!, 'recreated')
-      }
+        void this.#positions.reset(this.#positions.add(target, offset), 'recreated')
     else if (before !== undefined) this.#leaveOldLeaders(before, topic)
     this.pump()
   }
 
   /** Who does not lead any more may be a broker that does not answer either: nothing waits for that. */
   #leaveOldLeaders(before: TopicInfo, now: TopicInfo): void {
-    for (const [partition, position] of this.#positions) {
+    for (const position of this.#positions) {
+      const { partition } = position.target
       const old = before.partitions.get(partition)?.leader
       const stays = position.inFlightAt !== old || now.partitions.get(partition)?.leader === old
       // What is looked up already is not asked for.
       if (stays || position.reset !== undefined) continue
-      this.#positions.set(partition, { ...position, inFlightAt: undefined, quiet: false })
+      this.#positions.renew(position)
     }
   }
 
   /** `epoch`: leader epoch of the last record before `offset`, where one was committed with it. */
-  add(target: TopicPartition, offset: number, epoch = -1): void {
-    const position = positionAt(target, offset, this.#settings.partitionMaxBytes, epoch)
-    this.#positions.set(target.partition, position)
-    this.#epochs.set(target.partition, position.epochs)
+  add(target: TopicPartition, offset: number, epoch?: number): void {
+    this.#positions.add(target, offset, epoch)
   }
 
   /** The leader epoch of the last record before the offset, for its commit; -1: not known. */
   epochBefore(partition: number, offset: number): number {
-    return this.#epochs.get(partition)?.before(offset) ?? -1
+    return this.#positions.epochBefore(partition, offset)
   }
 
   /** Nothing of it is handed on any more, not even what is on its way. */
   remove(partition: number): void {
-    this.#positions.delete(partition)
-    this.#deps.problems.clear(placeOf(partition))
+    this.#positions.remove(partition)
     this.#forgetBrokers()
   }
 
@@ -160,13 +144,13 @@ export class Fetcher {
     /** Brokers of which something is not asked for now. */
     const partly = new Set<number>()
     let leaderless = false
-    for (const position of this.#positions.values()) {
+    for (const position of this.#positions) {
       const info = this.#topic?.partitions.get(position.target.partition)
       const leader = info?.leader ?? -1
       const source = this.#sourceOf(position, leader, nowMs)
       if (position.inFlightAt !== undefined || position.retryAtMs > nowMs || !this.#deps.sink.wants(position.target))
         partly.add(source)
-      else if (position.reset !== undefined) void this.#reset(position, position.reset)
+      else if (position.reset !== undefined) void this.#positions.reset(position, position.reset)
       else if (leader < 0) leaderless = true
       else if (mustCheck(position, info!.leaderEpoch)) add(unchecked, leader, position)
       else add(ready, source, position)
@@ -216,7 +200,7 @@ export class Fetcher {
   #forgetBrokers(): void {
     const sources = new Set(
       [...this.#positions].map(
-        ([partition, { follower }]) => follower?.node ?? this.#topic?.partitions.get(partition)?.leader
+        ({ target, follower }) => follower?.node ?? this.#topic?.partitions.get(target.partition)?.leader
       )
     )
     for (const [node, broker] of this.#brokers) {
@@ -229,7 +213,7 @@ export class Fetcher {
   #armRetry(nowMs: number): void {
     this.#disarm()
     let next = Infinity
-    for (const { retryAtMs } of [...this.#positions.values(), ...this.#brokers.values()])
+    for (const { retryAtMs } of [...this.#positions, ...this.#brokers.values()])
       if (retryAtMs > nowMs && retryAtMs < next) next = retryAtMs
     if (next < Infinity) this.#disarm = this.#deps.clock.after(next - nowMs, () => this.pump())
   }
@@ -270,15 +254,6 @@ export class Fetcher {
     })
   }
 
-  /** What is asked for of one partition: the more there are, the less of each, so that many fit into our share of memory. */
-  get #partitionBytes(): number {
-    const { partitionMaxBytes } = this.#settings
-    const evenBytes = this.#memory.shareBytes / Math.max(1, this.#positions.size)
-    if (evenBytes >= partitionMaxBytes) return partitionMaxBytes
-    // In steps: a session is told of every partition for which something else is asked.
-    return Math.min(partitionMaxBytes, Math.max(leastPartitionBytes, 2 ** Math.floor(Math.log2(evenBytes))))
-  }
-
   async #ask(
     node: number,
     slot: Slot,
@@ -287,7 +262,7 @@ export class Fetcher {
     maxBytes: number
   ): Promise<void> {
     const { partitionMaxBytes, requestTimeoutMs: timeoutMs, rack = '' } = this.#settings
-    const partitionBytes = this.#partitionBytes
+    const partitionBytes = partitionShareBytes(this.#memory, this.#positions.size, partitionMaxBytes)
     // Of whom a batch did not fit more is asked for, whatever there is.
     let limit = maxBytes
     const topic = this.#topic!
@@ -321,57 +296,43 @@ export class Fetcher {
     }
   }
 
-  /** Still the assignment and the position that were asked for? */
-  #current(position: Position, offset: number): boolean {
-    return !this.#stopped && this.#positions.get(position.target.partition) === position && position.offset === offset
-  }
-
   #nothingNew({ position, offset }: Question): void {
-    if (!this.#current(position, offset)) return
+    if (!this.#positions.isCurrent(position, offset)) return
     position.quiet = true
-    this.#recovered(position)
+    this.#positions.recovered(position)
   }
 
   #take(answer: FetchedPartition, question: Question, body: Buffer, lease: Lease): void {
     const { position, offset } = question
-    if (!this.#current(position, offset)) return
-    if (answer.errorCode !== errorCode.none) return this.#refused(answer.errorCode, position, question.ofLeader)
+    if (!this.#positions.isCurrent(position, offset)) return
+    if (answer.errorCode !== errorCode.none)
+      return this.#positions.refused(answer.errorCode, position, question.ofLeader)
     const size = answer.recordsEnd - answer.recordsStart
     position.quiet = size === 0 && !this.#isSentOn(answer.preferredReadReplica, question)
     if (size > 0) {
-      // Whoever got data goes to the end of the line.
-      this.#positions.delete(position.target.partition)
-      this.#positions.set(position.target.partition, position)
+      this.#positions.toEnd(position)
     }
     const moved = (nextOffset: number, leaderEpoch: number) => {
       position.epochs.read(position.offset, leaderEpoch)
       position.offset = nextOffset
     }
-    const current = () => this.#current(position, position.offset)
+    const current = () => this.#positions.isCurrent(position, position.offset)
     try {
       const delivery = { target: position.target, offset, moved, current, memory: this.#memory }
       deliver(answer, body, lease, delivery, this.#deps.sink)
       if (position.offset === offset && size > 0) this.#tooSmall(position)
       else position.maxBytes = this.#settings.partitionMaxBytes
     } catch (error) {
-      return this.#failed(position, error as Error)
+      return this.#positions.failed(position, error as Error)
     }
-    this.#recovered(position)
+    this.#positions.recovered(position)
   }
 
   /** The leader names a replica that is to be asked instead. */
   #isSentOn(replica: number, { position, node, ofLeader }: Question): boolean {
     if (replica < 0 || replica === node || !ofLeader) return false
-    const { clock } = this.#deps
-    const { followerMaxAgeMs: maxAgeMs = followerMaxAgeMs } = this.#settings
-    position.follower = { node: replica, untilMs: clock.monotonicMs() + maxAgeMs }
+    this.#positions.follow(position, replica)
     return true
-  }
-
-  #recovered(position: Position): void {
-    if (position.tries === 0) return
-    position.tries = 0
-    this.#deps.problems.clear(placeOf(position.target.partition))
   }
 
   /** Not one whole batch came: brokers send at least one since Kafka 0.10.1, so this is somebody else's. */
@@ -379,38 +340,6 @@ export class Fetcher {
     if (position.maxBytes >= largestPartitionBytes)
       throw new CorruptBatch(position.offset, `does not fit into ${largestPartitionBytes} bytes`)
     position.maxBytes = Math.min(largestPartitionBytes, position.maxBytes * 4)
-  }
-
-  /** Kafka refused this one partition. */
-  #refused(code: number, position: Position, ofLeader = true): void {
-    position.quiet = false
-    if (!ofLeader) this.#leaveFollower(position)
-    switch (code) {
-      case errorCode.offsetOutOfRange:
-        // A follower may lack what its leader has.
-        if (ofLeader) void this.#reset(position, 'out-of-range')
-        return
-      case errorCode.unknownTopicOrPartition:
-      case errorCode.leaderNotAvailable:
-      case errorCode.notLeaderOrFollower:
-      case errorCode.replicaNotAvailable:
-      case errorCode.storageError:
-      case errorCode.fencedLeaderEpoch:
-      case errorCode.unknownLeaderEpoch:
-      case errorCode.offsetNotAvailable:
-      case errorCode.unknownTopicId:
-        this.#deps.refreshTopic()
-        break
-    }
-    if (!ofLeader) return
-    const { topic, partition } = position.target
-    this.#failed(position, new KafkaRefusal(code, `partition ${partition} of ${topic}`))
-  }
-
-  #leaveFollower(position: Position): void {
-    const { followerMaxAgeMs: maxAgeMs = followerMaxAgeMs } = this.#settings
-    position.follower = undefined
-    position.leaderUntilMs = this.#deps.clock.monotonicMs() + maxAgeMs
   }
 
   /** Asks the leader whether what was read is in its log; nothing is fetched from it before. */
@@ -422,14 +351,14 @@ export class Fetcher {
       const epochs = new Map(positions.map(({ target, epochs }) => [target.partition, epochs.last]))
       const ends = await epochEnds(this.#deps.cluster, topic, leader, epochs)
       for (const { position, offset } of asked) {
-        if (!this.#current(position, offset)) continue
+        if (!this.#positions.isCurrent(position, offset)) continue
         const { leaderEpoch } = topic.partitions.get(position.target.partition)!
         const end = ends?.get(position.target.partition)
-        if (end instanceof KafkaRefusal) this.#refused(end.code, position)
-        else if (end instanceof Error) this.#failed(position, end)
+        if (end instanceof KafkaRefusal) this.#positions.refused(end.code, position)
+        else if (end instanceof Error) this.#positions.failed(position, end)
         else {
           position.checkedEpoch = leaderEpoch
-          if (end !== undefined) this.#compare(position, end)
+          if (end !== undefined) this.#positions.compare(position, end)
         }
       }
     } catch (error) {
@@ -440,55 +369,10 @@ export class Fetcher {
     }
   }
 
-  /** What was read of later epochs than the log has, or beyond the end of the last that both have, was cut off. */
-  #compare(position: Position, { leaderEpoch, endOffset }: EpochEnd): void {
-    // The log cannot say, for it has no epochs at all or none so old: it is no worse than never having asked.
-    if (leaderEpoch < 0 || endOffset < 0) return
-    const { target, epochs, offset: from } = position
-    const to = Math.min(endOffset, epochs.after(leaderEpoch))
-    if (to >= from) return
-    epochs.cut(to, leaderEpoch)
-    position.offset = to
-    const reason = 'truncated'
-    this.#deps.log.warn({ ...target, from, to, reason }, 'the log was cut: reading goes on where it still is as it was')
-    this.#deps.sink.jumped(target, from, to)
-  }
-
-  #failed(position: Position, error: Error): void {
-    const { clock, log, problems } = this.#deps
-    const { topic, partition } = position.target
-    problems.suspect(placeOf(partition), problemOf(error, `read partition ${partition} of ${topic}`, 'fetch'))
-    const { firstMs, mostMs } = paceAfter(error)
-    position.retryAtMs = clock.monotonicMs() + retryDelayMs(position.tries, clock.chance(), firstMs, mostMs)
-    position.tries++
-    log.warn({ topic, partition, offset: position.offset, error: error.message }, 'cannot read the partition yet')
-  }
-
-  /** Looks for an offset from which reading can go on. Until there is one the partition is not asked for. */
-  async #reset(position: Position, reason: ResetReason): Promise<void> {
-    const { log, resetOffset, sink } = this.#deps
-    const { target, offset } = position
-    position.reset = reason
-    position.retryAtMs = Infinity
-    const to = await resetOffset(target.partition, reason).catch(() => undefined)
-    if (!this.#current(position, offset)) return
-    position.retryAtMs = 0
-    if (to === undefined || (to === offset && reason === 'out-of-range'))
-      this.#failed(position, new KafkaRefusal(errorCode.offsetOutOfRange, `offset ${offset}`))
-    else {
-      position.reset = undefined
-      // Of which epoch the record before it is, nobody knows.
-      position.epochs.cut(to, -1)
-      position.offset = to
-      log.warn({ ...target, from: offset, to, reason }, 'the log does not have the offset: reading goes on elsewhere')
-      if (to !== offset) sink.jumped(target, offset, to)
-    }
-    this.pump()
-  }
-
   #brokerFailed(node: number, broker: BrokerPolls, error: Error): void {
     const { clock, log, problems, refreshTopic } = this.#deps
-    for (const position of this.#positions.values()) if (position.follower?.node === node) this.#leaveFollower(position)
+    for (const position of this.#positions)
+      if (position.follower?.node === node) this.#positions.leaveFollower(position)
     broker.retryAtMs = clock.monotonicMs() + retryDelayMs(broker.tries, clock.chance())
     broker.tries++
     problems.suspect(`broker ${node}`, problemOf(error, `fetch from broker ${node}`, 'fetch'))
@@ -504,11 +388,3 @@ function add<K, V>(lists: Map<K, V[]>, key: K, value: V): void {
 }
 
 const unknownLeader = { leader: -1, leaderEpoch: -1 }
-/** What somebody has to repair is looked at again at leisure; who was allowed to read waits only seconds for it. */
-function paceAfter(error: Error): { readonly firstMs: number; readonly mostMs: number } {
-  const code = error instanceof KafkaRefusal ? error.code : undefined
-  if (error instanceof CorruptBatch || code === errorCode.corruptMessage) return { firstMs: 5000, mostMs: 60_000 }
-  return code === errorCode.topicAuthorizationFailed ? { firstMs: 1000, mostMs: 4000 } : { firstMs: 100, mostMs: 4000 }
-}
-
-const placeOf = (partition: number): string => `partition ${partition}`
