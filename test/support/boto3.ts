@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
-import { spawn, spawnSync, type ChildProcessByStdio } from 'node:child_process'
-import { once } from 'node:events'
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { createInterface } from 'node:readline'
-import type { Readable, Writable } from 'node:stream'
 import { test, type TestContext } from 'node:test'
-import { ApiError, type ApiAccess } from './mapping-api.ts'
+import { LineClient } from './line-client.ts'
 
 const program = 'test/fixtures/clients/boto3_calls.py'
 
@@ -39,52 +36,5 @@ export function boto3Test(name: string, body: (t: TestContext) => Promise<void>)
   else test(name, { skip: reason }, () => undefined)
 }
 
-interface Told {
-  readonly answer?: unknown
-  readonly code?: string
-  readonly message?: string
-}
-
-/** A Python process that makes calls with boto3, one after the other. */
-export class Boto3 {
-  #child: ChildProcessByStdio<Writable, Readable, null> | undefined
-  #lines: AsyncIterator<string> | undefined
-  #last: Promise<unknown> = Promise.resolve()
-
-  /** The answer of an operation, with times as epoch seconds. With `pageSize` all pages in one. */
-  async call(
-    access: ApiAccess,
-    operation: string,
-    input: Readonly<Record<string, unknown>>,
-    pageSize?: number
-  ): Promise<unknown> {
-    const asked = this.#last.then(() => this.#ask({ ...access, operation, input, ...(pageSize ? { pageSize } : {}) }))
-    this.#last = asked.catch(() => undefined)
-    const { answer, code, message } = await asked
-    if (code !== undefined) throw new ApiError(code, message ?? '')
-    return answer
-  }
-
-  async close(): Promise<void> {
-    const child = this.#child
-    if (child === undefined || child.exitCode !== null) return
-    child.stdin.end()
-    await once(child, 'exit')
-  }
-
-  async #ask(call: object): Promise<Told> {
-    this.#child ??= this.#start()
-    this.#lines ??= createInterface(this.#child.stdout)[Symbol.asyncIterator]()
-    this.#child.stdin.write(`${JSON.stringify(call)}\n`)
-    const line = await this.#lines.next()
-    if (line.done) throw new Error('the Python process ended')
-    return JSON.parse(line.value) as Told
-  }
-
-  #start(): ChildProcessByStdio<Writable, Readable, null> {
-    const { PATH, HOME } = process.env
-    // Nothing of the machine's own configuration.
-    const env = { PATH, HOME, AWS_CONFIG_FILE: '/dev/null', AWS_SHARED_CREDENTIALS_FILE: '/dev/null' }
-    return spawn(python() ?? 'python3', [program], { env, stdio: ['pipe', 'pipe', 'inherit'] })
-  }
-}
+/** Makes its calls with boto3. */
+export const boto3 = (): LineClient => new LineClient(() => [python() ?? 'python3', program])

@@ -36,17 +36,19 @@ export function withoutGo(): string | undefined {
 }
 
 const go = process.env['MILLRACE_TEST_GO'] ?? 'go'
-let built: string | undefined
+const built = new Map<string, string>()
 
-/** The fixture in Go, built once for this process. */
-export function goProgram(): string {
-  if (built !== undefined) return built
+/** The program in Go whose source is in the folder, built once for this process. Default: the function of the tests. */
+export function goProgram(source = program): string {
+  const known = built.get(source)
+  if (known !== undefined) return known
   const directory = mkdtempSync(join(tmpdir(), 'millrace-go-'))
   after(() => rmSync(directory, { recursive: true }))
   const file = join(directory, 'bootstrap')
-  const { status, stderr } = spawnSync(go, ['build', '-o', file, '.'], { cwd: program, encoding: 'utf8' })
+  const { status, stderr } = spawnSync(go, ['build', '-o', file, '.'], { cwd: source, encoding: 'utf8' })
   assert.equal(status, 0, stderr)
-  return (built = file)
+  built.set(source, file)
+  return file
 }
 
 /** Registers a test that needs what `missing` may name. Then it is skipped by name, and under `CI=true` it fails. */

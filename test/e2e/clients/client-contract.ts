@@ -11,7 +11,7 @@ export interface LambdaCaller {
   listAll(access: ApiAccess, input: Input, pageSize: number): Promise<readonly Answer[]>
 }
 
-type Input = Readonly<Record<string, unknown>>
+export type Input = Readonly<Record<string, unknown>>
 /** Registers a test, or says by name why it cannot run. */
 export type Register = (name: string, body: () => Promise<void>) => void
 
