@@ -32,7 +32,7 @@ const patternOf = (line: string): RegExp =>
     'm'
   )
 
-const staysUp = (line: string): boolean => /^millrace dev /.test(line) && !/--once|--print-config/.test(line)
+const staysUp = (line: string): boolean => line.startsWith('millrace dev ') && !/--once|--print-config/.test(line)
 
 /** Does the steps in a folder; answers the exit codes of commands that ended, in their order. */
 async function follow(page: string, files: Readonly<Record<string, string>> = {}): Promise<(number | null)[]> {
