@@ -1,4 +1,6 @@
 import type { NewRecord } from './produce-batch.ts'
+import { ProduceFailure } from './produce-failure.ts'
+import { BrokerUnreachable } from './problems.ts'
 
 /** Where a record is in the log. */
 export interface ProducedRecord {
@@ -14,8 +16,7 @@ export class ProduceDelivery {
   /** Where a record must go, if the caller said so. */
   readonly partitions: readonly (number | undefined)[]
   readonly ended: Promise<ProducedRecord[]>
-  /** What last kept it from being acknowledged. */
-  problem: Error | undefined
+  #problem: Error | undefined
   readonly #places: ProducedRecord[] = []
   #missing: number
   #over = false
@@ -42,6 +43,19 @@ export class ProduceDelivery {
     if (this.#over) return
     this.#places[index] = place
     if (--this.#missing === 0) this.#end(() => this.#resolve(this.#places))
+  }
+
+  /** What last kept it from being acknowledged. */
+  get problem(): Error | undefined {
+    return this.#problem
+  }
+
+  /** It waits for what may heal; who we are does not. */
+  hindered(problem: Error): void {
+    this.#problem = problem
+    if (!(problem instanceof BrokerUnreachable) || problem.kind !== 'authentication') return
+    const text = `Cannot write to topic ${this.topic}: ${problem.message}`
+    this.fail(new ProduceFailure('authorization', text, { cause: problem }))
   }
 
   /** Nothing of it that waits is sent any more. */

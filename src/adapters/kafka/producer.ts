@@ -3,17 +3,14 @@ import { openClientCluster } from './client-cluster.ts'
 import type { ClientDeps } from './client-cluster.ts'
 import type { Cluster, TopicInfo } from './cluster.ts'
 import { Partitioner } from './partitioner.ts'
-import { produceApi } from './produce-api.ts'
-import type { PartitionBatch, ProducedPartition } from './produce-api.ts'
 import type { NewRecord } from './produce-batch.ts'
 import { ProduceDelivery } from './produce-delivery.ts'
 import type { ProducedRecord } from './produce-delivery.ts'
+import { ProduceExchange } from './produce-exchange.ts'
 import { ProduceFailure, reactToProduce, refusal, unknownPartition, unknownTopic } from './produce-failure.ts'
 import { ProducerIdentities } from './producer-identities.ts'
 import { ProducerLane } from './producer-lane.ts'
-import type { SealedBatch } from './producer-lane.ts'
-import { BrokerUnreachable, errorCode, KafkaRefusal } from './problems.ts'
-import { retryDelayMs } from './retry-delay.ts'
+import { errorCode, KafkaRefusal } from './problems.ts'
 import { TopicBook } from './topic-book.ts'
 
 export interface ProducerMessage {
@@ -79,20 +76,11 @@ export function openProducer(
   return new KafkaProducer(options, deps, { ...defaultTuning, ...tuning })
 }
 
-interface BrokerState {
-  busy: boolean
-  retryAtMs: number
-  tries: number
-}
-
 interface TopicState {
   /** Waiting for metadata to have their partitions chosen. */
   undecided: ProduceDelivery[]
   readonly lanes: Map<number, ProducerLane>
 }
-
-/** Batches as they go out in one request, and whether each may be in the log from before. */
-type Attempt = Map<ProducerLane, { readonly batch: SealedBatch; readonly doubtedBefore: boolean }>
 
 class KafkaProducer implements Producer {
   readonly #deps: ClientDeps
@@ -103,9 +91,9 @@ class KafkaProducer implements Producer {
   readonly #topics = new Map<string, TopicState>()
   /** Lanes that have something to send, in the order of their turn. */
   readonly #active = new Set<ProducerLane>()
-  readonly #brokers = new Map<number, BrokerState>()
   readonly #deliveries = new Set<ProduceDelivery>()
   readonly #identities: ProducerIdentities
+  readonly #exchange: ProduceExchange
   #pumping = false
   #disarm: () => void = () => undefined
   #closed: Promise<void> | undefined
@@ -122,7 +110,7 @@ class KafkaProducer implements Producer {
       ...deps,
       read: () => this.#pump(),
       failed: (topic, error) => {
-        for (const delivery of this.#of(topic)) this.#hindered(delivery, error)
+        for (const delivery of this.#of(topic)) delivery.hindered(error)
         this.#pump()
       },
       refused: (topic, code) => {
@@ -142,9 +130,22 @@ class KafkaProducer implements Producer {
         const code = error instanceof KafkaRefusal ? error.code : errorCode.none
         for (const delivery of this.#deliveries)
           if (reactToProduce(code) === 'refused') delivery.fail(refusal(delivery.topic, this.#servers, code, ''))
-          else this.#hindered(delivery, error)
+          else delivery.hindered(error)
         this.#pump()
       }
+    })
+    this.#exchange = new ProduceExchange({
+      cluster: this.#cluster,
+      ...deps,
+      ...tuning,
+      identities: this.#identities,
+      outdated: topic => this.#book.outdated(topic),
+      onSealed: lane => {
+        // To the end of the line, so that all get their turn.
+        this.#active.delete(lane)
+        this.#active.add(lane)
+      },
+      onEnd: () => this.#pump()
     })
   }
 
@@ -180,6 +181,7 @@ class KafkaProducer implements Producer {
 
   async #close(): Promise<void> {
     this.#disarm()
+    this.#exchange.close()
     for (const delivery of this.#deliveries) delivery.fail(closed())
     await this.#cluster.close()
   }
@@ -237,11 +239,7 @@ class KafkaProducer implements Producer {
       this.#choosePartitions(name, topic)
       if (topic.undecided.length > 0) later(this.#book.retryAtMs(name))
     }
-    for (const [leader, lanes] of this.#ready(nowMs, later)) {
-      const broker = this.#broker(leader)
-      if (broker.retryAtMs > nowMs) later(broker.retryAtMs)
-      else if (!broker.busy) void this.#produce(leader, broker, lanes)
-    }
+    for (const [leader, lanes] of this.#ready(nowMs, later)) later(this.#exchange.offer(leader, lanes, nowMs))
     this.#disarm()
     if (nextMs < Infinity) this.#disarm = this.#deps.clock.after(nextMs - nowMs, () => this.#pump())
   }
@@ -302,132 +300,10 @@ class KafkaProducer implements Producer {
 
   #leaderless(lane: ProducerLane, later: (atMs: number | undefined) => void): void {
     const problem = new KafkaRefusal(errorCode.leaderNotAvailable, `partition ${lane.partition} of ${lane.topic}`)
-    for (const delivery of lane.deliveries()) this.#hindered(delivery, problem)
+    for (const delivery of lane.deliveries()) delivery.hindered(problem)
     this.#book.outdated(lane.topic)
     this.#book.look(lane.topic)
     later(this.#book.retryAtMs(lane.topic))
-  }
-
-  #broker(node: number): BrokerState {
-    let broker = this.#brokers.get(node)
-    if (broker === undefined) this.#brokers.set(node, (broker = { busy: false, retryAtMs: 0, tries: 0 }))
-    return broker
-  }
-
-  /** One request to one broker with a batch of each lane. A broker answers one of a connection at a time anyway. */
-  async #produce(node: number, broker: BrokerState, lanes: readonly ProducerLane[]): Promise<void> {
-    const { acksTimeoutMs, requestTimeoutMs } = this.#tuning
-    broker.busy = true
-    for (const lane of lanes) lane.inFlight = true
-    let attempt: Attempt = new Map()
-    try {
-      const wire = await this.#cluster.wireTo(node, 'produce')
-      // Now, not before: what has come while the connection was made goes along.
-      attempt = this.#seal(lanes)
-      if (attempt.size === 0) return
-      const timeoutMs = acksTimeoutMs + requestTimeoutMs
-      const response = await this.#cluster.call(wire, produceApi, [acksTimeoutMs, byTopic(attempt)], timeoutMs)
-      broker.tries = 0
-      broker.retryAtMs = this.#deps.clock.monotonicMs() + response.throttleTimeMs
-      this.#settle(attempt, response.partitions)
-    } catch (error) {
-      this.#brokerFailed(node, broker, lanes, error as Error)
-    } finally {
-      broker.busy = false
-      for (const lane of lanes) lane.inFlight = false
-      this.#pump()
-    }
-  }
-
-  #seal(lanes: readonly ProducerLane[]): Attempt {
-    const attempt: Attempt = new Map()
-    let bytes = 0
-    for (const lane of lanes) {
-      const identity = this.#identities.current
-      if (identity === undefined || bytes > this.#tuning.requestMaxBytes) break
-      this.#identities.spent(lane.tidy().spent)
-      const batch = lane.seal(identity)
-      if (batch === undefined) continue
-      bytes += batch.bytes.length
-      attempt.set(lane, { batch, doubtedBefore: batch.doubtful })
-      batch.doubtful = true
-      // To the end of the line, so that all get their turn.
-      this.#active.delete(lane)
-      this.#active.add(lane)
-    }
-    return attempt
-  }
-
-  #settle(attempt: Attempt, answers: readonly ProducedPartition[]): void {
-    for (const [lane, { batch, doubtedBefore }] of attempt) {
-      const answer = answers.find(({ topic, partition }) => topic === lane.topic && partition === lane.partition)
-      if (answer === undefined) this.#again(lane, new Error('the broker answered about other partitions alone'))
-      else this.#answered(lane, batch, doubtedBefore, answer)
-    }
-  }
-
-  #answered(lane: ProducerLane, batch: SealedBatch, doubtedBefore: boolean, answer: ProducedPartition): void {
-    const { errorCode: code, message } = answer
-    const reaction = reactToProduce(code)
-    if (reaction === 'taken') return lane.taken(answer.baseOffset)
-    if (reaction === 'elsewhere') this.#book.outdated(lane.topic)
-    const refused = new KafkaRefusal(code, `partition ${lane.partition} of ${lane.topic}`)
-    if (reaction === 'elsewhere' || reaction === 'again') return this.#again(lane, refused)
-    batch.doubtful = doubtedBefore
-    if (reaction === 'renew') return this.#renew(lane, batch, refused)
-    if (reaction === 'smaller' && batch.records.length > 1 && !doubtedBefore)
-      return lane.halve(code === errorCode.messageTooLarge || code === errorCode.recordListTooLarge)
-    const failure = refusal(lane.topic, this.#servers, code, message, batch.bytes.length)
-    for (const { delivery } of batch.records) delivery.fail(failure)
-    this.#identities.spent(lane.giveUp())
-  }
-
-  /** The broker does not go on with our sequence. */
-  #renew(lane: ProducerLane, batch: SealedBatch, refused: KafkaRefusal): void {
-    const { log } = this.#deps
-    const { topic, partition } = lane
-    log.warn({ topic, partition, error: refused.message }, 'the broker lost track of the producer: it takes a new id')
-    if (batch.doubtful) {
-      const text = `Topic ${topic} on ${this.#servers} may or may not have ${batch.records.length} records of partition ${partition} (${refused.message}): send them again if twice is better than never.`
-      const failure = new ProduceFailure('in-doubt', text, { cause: refused })
-      for (const { delivery } of batch.records) delivery.fail(failure)
-      this.#identities.spent(lane.giveUp())
-    } else {
-      this.#identities.spent(lane.renew())
-      this.#again(lane, refused)
-    }
-  }
-
-  #again(lane: ProducerLane, error: Error): void {
-    const { clock, log } = this.#deps
-    lane.retryAtMs = clock.monotonicMs() + retryDelayMs(lane.tries, clock.chance(), 50, 2000)
-    lane.tries++
-    for (const delivery of lane.deliveries()) this.#hindered(delivery, error)
-    const { topic, partition } = lane
-    log.warn({ topic, partition, error: error.message }, 'cannot write to the partition yet')
-  }
-
-  #brokerFailed(node: number, broker: BrokerState, lanes: readonly ProducerLane[], error: Error): void {
-    if (this.#closed !== undefined) return
-    const { clock, log } = this.#deps
-    broker.retryAtMs = clock.monotonicMs() + retryDelayMs(broker.tries, clock.chance(), 50, 2000)
-    broker.tries++
-    for (const lane of lanes) {
-      this.#book.outdated(lane.topic)
-      for (const delivery of lane.deliveries()) this.#hindered(delivery, error)
-    }
-    log.warn({ broker: node, error: error.message }, 'cannot write to the broker yet')
-  }
-
-  /** It waits for what may heal; who we are does not. */
-  #hindered(delivery: ProduceDelivery, error: Error): void {
-    delivery.problem = error
-    if (error instanceof BrokerUnreachable && error.kind === 'authentication')
-      delivery.fail(
-        new ProduceFailure('authorization', `Cannot write to topic ${delivery.topic}: ${error.message}`, {
-          cause: error
-        })
-      )
   }
 }
 
@@ -439,14 +315,4 @@ function recordOf(message: ProducerMessage, nowMs: number): NewRecord {
   if (!(wholeMs >= 0 && wholeMs <= Number.MAX_SAFE_INTEGER))
     throw new RangeError(`timestampMs must be milliseconds since 1970, got ${timestampMs}`)
   return { key, value, headers, timestampMs: wholeMs }
-}
-
-function byTopic(attempt: Attempt): Map<string, PartitionBatch[]> {
-  const topics = new Map<string, PartitionBatch[]>()
-  for (const [{ topic, partition }, { batch }] of attempt) {
-    const beside = topics.get(topic)
-    if (beside === undefined) topics.set(topic, [{ partition, batch: batch.bytes }])
-    else beside.push({ partition, batch: batch.bytes })
-  }
-  return topics
 }
