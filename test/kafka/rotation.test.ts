@@ -142,7 +142,10 @@ class TokenIssuer {
   given = 0
   readonly #lifeMs: number
   readonly #server = createServer((_request, response) => {
-    if (this.isDown) return void response.writeHead(503).end()
+    if (this.isDown) {
+      response.writeHead(503).end()
+      return
+    }
     this.given++
     response.setHeader('content-type', 'application/json')
     const token = unsecuredToken('carol', Date.now() + this.#lifeMs)

@@ -199,6 +199,15 @@ test('certificate, key and authorities are read, decrypted and put in order', as
         return true
       })
     })
+
+  await t.test('an expired one is read anew: its successor counts at once', async () => {
+    const { secrets, environment } = setup({
+      environment: await secretWith('expired.key', await made.read('expired.pem'))
+    })
+    await assert.rejects(secrets.clientCertificate(inEnvironment), { code: 'MILL_CERTIFICATE_INVALID' })
+    Object.assign(environment, await secretWith('client.key'))
+    assert.match((await secrets.clientCertificate(inEnvironment)).certificatePem, /BEGIN CERTIFICATE/)
+  })
 })
 
 /** A token endpoint; `answer` gets what was asked. */

@@ -23,6 +23,8 @@ export interface RealKafkaOptions {
   readonly brokers?: 1 | 3
   /** Beside `plaintext`, which is always there. */
   readonly listeners?: readonly ListenerName[]
+  /** For what is measured: brokers start slower and run at full speed. */
+  readonly fullCompiler?: boolean
   /** Lines of server.properties that win over ours, on every broker. */
   readonly serverProperties?: Readonly<Record<string, string>>
 }
@@ -61,7 +63,8 @@ export class RealKafka implements AsyncDisposable {
     const folder = await mkdtemp(join(tmpdir(), 'millrace-kafka-'))
     const reaper = new Reaper(folder)
     try {
-      const args = (properties: string) => [...javaArguments(jars.classPath, 'kafka.Kafka', brokerHeapMiB), properties]
+      const java = javaArguments(jars.classPath, 'kafka.Kafka', brokerHeapMiB, this.#options.fullCompiler)
+      const args = (properties: string) => [...java, properties]
       const { places, certificates } = await this.#prepare(folder)
       const brokers = places.map(place => ({
         place,
