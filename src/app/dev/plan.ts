@@ -1,5 +1,6 @@
 import { existsSync, statSync } from 'node:fs'
 import { basename, extname, join, resolve } from 'node:path'
+import process from 'node:process'
 import type { WantedTopic } from '../../adapters/kafka/topic-admin.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { parseDestination } from '../../core/destination/target.ts'
@@ -141,10 +142,12 @@ function fromHandler(written: string, topics: readonly DevTopic[], cwd: string):
 async function fromTemplate(
   template: string,
   flags: DevFlags,
-  { config, mappings: besides, file }: LoadedConfig,
+  { config, mappings: besides, file: configFile }: LoadedConfig,
   { cwd, env }: Pick<Io, 'cwd' | 'env'>
 ): Promise<Found> {
-  const result: TemplateResult = readTemplate(resolve(cwd, template), {
+  // As it was named, for errors, wherever that is the same file.
+  const file = cwd === process.cwd() ? template : resolve(cwd, template)
+  const result: TemplateResult = readTemplate(file, {
     region: config.region,
     accountId: config.accountId,
     parameters: flags.parameters,
@@ -161,7 +164,7 @@ async function fromTemplate(
   const inlineDir = join(config.dataDir, 'dev', 'inline')
   const needed = new Set(result.mappings.map(({ functionName }) => functionName))
   const notes = [...result.notes]
-  if (besides.length > 0) notes.push(`The mappings of ${file} are left out: ${template} is what runs.`)
+  if (besides.length > 0) notes.push(`The mappings of ${configFile} are left out: ${template} is what runs.`)
   const runnables = result.functions.flatMap(fn => {
     try {
       const found = runnable(fn, inlineDir)
