@@ -15,6 +15,9 @@ import type { Invoker } from '../ports/invoker.ts'
 import type { EventBuffers } from './event-buffers.ts'
 import type { Places } from './places.ts'
 
+/** The answer that ends a doubt is on its way. */
+export const doubtPauseMs = 20
+
 /** Records that are to be given up. */
 export interface GivenUp {
   readonly shares: readonly LaneShare[]
@@ -34,6 +37,8 @@ export interface DeliveryWorld {
   readonly clock: Clock
   readonly places: Places
   newRequestId(): string
+  /** Whether its partitions are still ours is being asked: no call begins meanwhile. */
+  inDoubt(): boolean
   /** Done with these records for good. */
   settle(share: LaneShare): void
   /** Not ours any more: free their memory, settle nothing. */
@@ -148,7 +153,10 @@ export class Delivery {
   async #advance(item: WorkItem): Promise<void> {
     const { clock, policy } = this.#world
     const waitMs = this.#notBefore - clock.monotonicMs()
-    if (item.giveUp !== undefined) await this.#giveUp(item, item.giveUp)
+    if (this.#world.inDoubt()) {
+      this.#releasePlace()
+      await this.#wait(doubtPauseMs)
+    } else if (item.giveUp !== undefined) await this.#giveUp(item, item.giveUp)
     else if (waitMs > 0) {
       this.#releasePlace()
       await this.#wait(Math.min(waitMs, msToExpiry(item, clock.now(), policy.maxAgeMs)))

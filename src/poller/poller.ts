@@ -23,7 +23,7 @@ import {
 } from './channels.ts'
 import { Committer } from './committer.ts'
 import { Counters } from './counters.ts'
-import { Delivery, type DeliveryWorld } from './delivery.ts'
+import { Delivery, type DeliveryWorld, doubtPauseMs } from './delivery.ts'
 import type { EventBuffers } from './event-buffers.ts'
 import { FailureRoute, type FailureRouteParts } from './failure-route.ts'
 import { type MemoryAccount, MemoryBudget } from './memory-budget.ts'
@@ -277,6 +277,7 @@ export class Poller implements ConsumerListener {
     this.#cancelTimer = undefined
     while (this.#mode === 'running' && this.#places.free && this.#mayCall()) {
       const now = this.#parts.clock.monotonicMs()
+      if (this.#parts.consumer.inDoubt) return this.#wakeAt(now + doubtPauseMs, now)
       const batch = this.#assembler.next(now, this.#partitions.short)
       if (batch === undefined) {
         this.#wakeAt(this.#assembler.deadline(), now)
@@ -330,6 +331,7 @@ export class Poller implements ConsumerListener {
       clock,
       places: this.#places,
       newRequestId,
+      inDoubt: () => this.#parts.consumer.inDoubt === true,
       settle: ({ lane, slices }) => {
         const owned = this.#partitions.owner(lane)
         for (const slice of slices) owned.settle(slice)

@@ -118,6 +118,11 @@ export interface Consumer {
   start(listener: ConsumerListener): void
   /** Commits as the present owner; rejects when it was not taken (`lost` or a later commit decides what follows). */
   commit(offsets: readonly CommitOffset[]): Promise<void>
+  /**
+   * The process stood still, and the group has not been heard since: what was ours may be somebody else's. No call is to begin;
+   * ask again soon. Absent: it never is.
+   */
+  readonly inDoubt?: boolean
   /** A partition that was refused by `wants` is wanted again. */
   resume(): void
   /** Revokes everything (`listener.revoked`), leaves the group, closes connections. */

@@ -7,8 +7,12 @@ import { MillraceWorld } from './millrace-world.ts'
 export class EmbeddedWorld extends MillraceWorld {
   readonly broker: EmbeddedBroker
 
-  static override async open(t: TestContext): Promise<EmbeddedWorld> {
-    const world = new EmbeddedWorld(t, new EmbeddedBroker())
+  static override open(t: TestContext): Promise<EmbeddedWorld> {
+    return EmbeddedWorld.on(t, new EmbeddedBroker())
+  }
+
+  static async on(t: TestContext, broker: EmbeddedBroker): Promise<EmbeddedWorld> {
+    const world = new EmbeddedWorld(t, broker)
     await world.broker.start()
     await world.function.listen()
     return world

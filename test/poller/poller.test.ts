@@ -508,3 +508,31 @@ test('a partition that waits behind the half that is being called need not wait 
   assert.deepEqual(consumer.committed, { 0: 4, 1: 0, 2: 1 })
   assert.equal(live.blocks, 0)
 })
+
+test('calls nothing while it is in doubt whether its partitions are still its own, and goes on when they are', async () => {
+  const { consumer, invoker, fetch, answer, clock } = setup({ batchSize: 2 })
+  consumer.assign('orders', [0])
+  await fetch(0, 0, 6)
+  consumer.inDoubt = true
+  await answer(0)
+  await clock.advance(1_000)
+  assert.equal(invoker.calls.length, 1)
+  consumer.inDoubt = false
+  await clock.advance(100)
+  assert.equal(invoker.calls.length, 2)
+})
+
+test('tries nothing again while it is in doubt whether its partitions are still its own, and lets go what is not', async () => {
+  const { consumer, invoker, fetch, answer, clock, live } = setup()
+  consumer.assign('orders', [0])
+  await fetch(0, 0, 2)
+  await answer(0, boom)
+  consumer.inDoubt = true
+  await clock.advance(120_000)
+  assert.equal(invoker.calls.length, 1)
+  consumer.listener.lost([{ topic: 'orders', partition: 0 }])
+  consumer.inDoubt = false
+  await clock.advance(120_000)
+  assert.equal(invoker.calls.length, 1)
+  assert.equal(live.blocks, 0)
+})

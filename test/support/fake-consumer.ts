@@ -8,6 +8,7 @@ export class FakeConsumer implements Consumer {
   resumes = 0
   stops = 0
   owned: TopicPartition[] = []
+  inDoubt = false
   #refuse: Error | undefined
   #held: Promise<void> | undefined
 

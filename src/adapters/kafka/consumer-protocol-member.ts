@@ -82,6 +82,10 @@ export class ConsumerProtocolMember implements GroupProtocol {
     return this.#common.owned.has(partition)
   }
 
+  get confirmedMs(): number {
+    return this.#common.confirmedMs
+  }
+
   suspect(): void {
     this.#common.wake.wake()
   }

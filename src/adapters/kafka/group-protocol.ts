@@ -30,7 +30,9 @@ export interface GroupProtocol {
   /** A rebalance goes on: a commit that is refused now may be taken in a moment. */
   readonly settling: boolean
   owns(partition: number): boolean
-  /** A commit was refused as a stranger's: ask the coordinator now rather than at the next heartbeat. */
+  /** When it sent what the coordinator last answered as to a member; monotonic. */
+  readonly confirmedMs: number
+  /** A commit was refused as a stranger's, or we stood still: ask the coordinator now rather than at the next heartbeat. */
   suspect(): void
   /** Revokes what it owns while heartbeats go on, then leaves. Bounded in time. Safe twice and before start. */
   stop(): Promise<void>

@@ -105,6 +105,9 @@ class KafkaConsumer implements Consumer {
   readonly #starter: Starter
   readonly #fetcher: Fetcher
   readonly #problems: ProblemBoard
+  readonly #clock: Clock
+  /** The last time that it came back with a doubt. */
+  #doubtedMs = -Infinity
   #listener: ConsumerListener | undefined
   #stopped: Promise<void> | undefined
 
@@ -112,6 +115,7 @@ class KafkaConsumer implements Consumer {
     this.#options = options
     const log = deps.log.child({ topic: options.topic, group: options.groupId })
     const clock = deps.clock
+    this.#clock = clock
     const tell = (problem: ConsumerProblem | undefined) => {
       if (this.#stopped === undefined) this.#listener?.problem(problem)
     }
@@ -141,11 +145,12 @@ class KafkaConsumer implements Consumer {
     })
     const member = openMember(
       options.groupProtocol ?? 'auto',
+      options.sessionTimeoutMs ?? tuning.sessionTimeoutMs,
       {
         groupId: options.groupId,
         topic: options.topic,
         instanceId: options.groupInstanceId ?? null,
-        sessionTimeoutMs: options.sessionTimeoutMs ?? tuning.sessionTimeoutMs,
+        sessionTimeoutMs: tuning.sessionTimeoutMs,
         rebalanceTimeoutMs: options.drainMs + 3 * drainSlackMs,
         revokeTimeoutMs: options.drainMs + drainSlackMs,
         metadataMaxAgeMs: tuning.metadataMaxAgeMs
@@ -213,6 +218,8 @@ class KafkaConsumer implements Consumer {
     if (this.#listener !== undefined) throw new Error('the consumer was started already')
     this.#listener = listener
     if (this.#stopped !== undefined) return
+    // It counts from the first question on.
+    this.#clock.cameBackMs?.()
     this.#watch.start()
     void this.#starter.readHistory().then(() => {
       if (this.#stopped === undefined) this.#member.start()
@@ -221,6 +228,17 @@ class KafkaConsumer implements Consumer {
 
   commit(offsets: readonly CommitOffset[]): Promise<void> {
     return this.#committer.commit(offsets)
+  }
+
+  get inDoubt(): boolean {
+    const cameBackMs = this.#clock.cameBackMs?.() ?? -Infinity
+    // Who owns nothing has nothing to doubt.
+    const doubts = this.#member.identity !== undefined && this.#member.confirmedMs < cameBackMs
+    if (doubts && this.#doubtedMs !== cameBackMs) {
+      this.#doubtedMs = cameBackMs
+      this.#member.suspect()
+    }
+    return doubts
   }
 
   resume(): void {
@@ -295,8 +313,14 @@ class KafkaConsumer implements Consumer {
   }
 }
 
-function openMember(choice: GroupProtocolChoice, options: MemberOptions, deps: ConsumerProtocolDeps): GroupProtocol {
-  const classic = () => new ClassicMember(options, deps)
+/** In KIP-848's protocol sessions are the brokers' affair, and `sessionTimeoutMs` is not theirs. */
+function openMember(
+  choice: GroupProtocolChoice,
+  sessionTimeoutMs: number,
+  options: MemberOptions,
+  deps: ConsumerProtocolDeps
+): GroupProtocol {
+  const classic = () => new ClassicMember({ ...options, sessionTimeoutMs }, deps)
   switch (choice) {
     case 'classic':
       return classic()

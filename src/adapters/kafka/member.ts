@@ -72,6 +72,10 @@ export class ClassicMember implements GroupProtocol {
     return this.#common.owned.has(partition)
   }
 
+  get confirmedMs(): number {
+    return this.#common.confirmedMs
+  }
+
   suspect(): void {
     this.#common.wake.wake()
   }
@@ -109,9 +113,10 @@ export class ClassicMember implements GroupProtocol {
   async #round(): Promise<void> {
     this.#joining = true
     const joined = await this.#join()
+    const sentMs = this.#deps.clock.monotonicMs()
     const assigned = await this.#sync(joined)
     this.#joining = false
-    this.#common.heard(this.#deps.clock.monotonicMs())
+    this.#common.joined(sentMs)
     this.#deps.events.problem(undefined)
     const { gained, gone } = difference(this.#common.owned, assigned)
     const { log } = this.#deps

@@ -43,6 +43,8 @@ export class Membership {
   readonly #options: MemberOptions
   readonly #deps: MemberDeps
   readonly #expired: () => void
+  /** When that was sent which the coordinator last answered as to a member. */
+  confirmedMs = -Infinity
   #disarm: () => void = () => undefined
 
   /** @param expired Called when the coordinator was not heard for a whole session. */
@@ -61,8 +63,15 @@ export class Membership {
 
   /** The coordinator has answered what was sent then; it expects to hear from us every `intervalMs`. */
   heard(sentMs: number, intervalMs = 0): void {
+    this.confirmedMs = sentMs
     const sessionMs = Math.max(this.#options.sessionTimeoutMs, 3 * intervalMs)
     this.arm(sessionMs - (this.#deps.clock.monotonicMs() - sentMs))
+  }
+
+  /** It has taken us in by answering what was sent then, and counts from its answer. */
+  joined(sentMs: number): void {
+    this.heard(this.#deps.clock.monotonicMs())
+    this.confirmedMs = sentMs
   }
 
   /** The coordinator starts its own clock when it hears from us: a session that has run out here may have there. */

@@ -37,6 +37,10 @@ export class NegotiatedMember implements GroupProtocol {
     return this.#spoken.owns(partition)
   }
 
+  get confirmedMs(): number {
+    return this.#spoken.confirmedMs
+  }
+
   suspect(): void {
     this.#spoken.suspect()
   }

@@ -34,7 +34,8 @@ interface Delivery {
  * - ahead: no commit, and no progress in its metadata, says done of what was not done at the time
  * - back: no commit falls behind an earlier one
  * - repeat: what comes twice was in the hands of a process that was killed or frozen, or that left while a broker was
- *   lost: in flight at that moment, or finished in the last commit interval before it
+ *   killed: in flight at that moment, or finished in the last commit interval before it. Or a lost broker was the
+ *   coordinator, and none was heard for a whole session: then in flight, or finished since
  */
 export function check(history: History): Verdict {
   return new Checker(history).check()
@@ -154,7 +155,7 @@ class Checker {
     for (const [at, deliveries] of this.#deliveries) {
       for (const [index, first] of deliveries.slice(0, -1).entries()) {
         const second = deliveries[index + 1]!
-        const cause = this.#history.events.find(event => explains(event, first, second, this.#history.events))
+        const cause = this.#history.events.find(event => explains(event, first, second, this.#history))
         if (cause === undefined) this.#violate('repeat', `${at}: ${tell(first)}, then ${tell(second)}`)
         else this.#repeats.set(cause, (this.#repeats.get(cause) ?? 0) + 1)
       }
@@ -167,16 +168,28 @@ class Checker {
 }
 
 /** Whether a record of `first` may come again as `second` because of the event. */
-function explains(entry: EventEntry, first: Delivery, second: Delivery, all: readonly EventEntry[]): boolean {
+function explains(entry: EventEntry, first: Delivery, second: Delivery, { events, losses }: History): boolean {
   const { event, mapping, beganMs, endedMs } = entry
-  if (first.call === undefined || first.call.mapping !== mapping || second.beganMs < beganMs - clockSlackMs)
-    return false
+  const caller = first.call?.mapping
+  if (caller === undefined || second.beganMs < beganMs - clockSlackMs) return false
   const uncommittedMs = commitIntervalMs + commitSlackMs
+  if (event.kind === 'kill-broker' || event.kind === 'stop-broker') {
+    return losses.some(
+      loss =>
+        loss.mapping === caller &&
+        loss.atMs >= beganMs &&
+        loss.atMs <= endedMs &&
+        first.endedMs >= beganMs - uncommittedMs &&
+        first.beganMs <= loss.atMs &&
+        second.beganMs >= loss.atMs - clockSlackMs
+    )
+  }
+  if (caller !== mapping) return false
   if (event.kind === 'kill' || event.kind === 'freeze')
     return first.beganMs <= beganMs + clockSlackMs && first.endedMs >= beganMs - uncommittedMs
   if (event.kind !== 'leave') return false
   // A broker that was lost then may have been the coordinator: nothing could be committed any more.
-  const loss = all.find(
+  const loss = events.find(
     other => other.event.kind === 'kill-broker' && other.beganMs <= endedMs && other.endedMs >= beganMs
   )
   if (loss === undefined) return false
