@@ -32,6 +32,7 @@ const { values } = parseArgs({
 const [mappings, partitions, records] = [Number(values.mappings), Number(values.partitions), Number(values.records)]
 const perMapping = Math.ceil(partitions / mappings)
 const credentials = { accessKeyId: 'bench', secretAccessKey: 'bench-secret' }
+const filledAtOnce = 10
 const topicOf = (mapping: number): string => `memory-${mapping}`
 
 const say = (text: string): boolean => process.stderr.write(`${text}\n`)
@@ -67,13 +68,12 @@ async function main(): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130))
   await using broker = await openBroker(values.broker as BrokerKind | undefined, partitions * records * 1_024)
   say(`filling ${mappings} topics of ${perMapping} partitions, ${records} records of 1 KB each (${broker.kind})`)
-  for (let mapping = 0; mapping < mappings; mapping++)
-    await fill(broker.bootstrap, {
-      topic: topicOf(mapping),
-      partitions: perMapping,
-      valueBytes: 1_024,
-      records: records * perMapping
-    })
+  for (let from = 0; from < mappings; from += filledAtOnce) {
+    const these = Array.from({ length: Math.min(filledAtOnce, mappings - from) }, (_, index) => topicOf(from + index))
+    const each = { partitions: perMapping, valueBytes: 1_024, records: records * perMapping }
+    await Promise.all(these.map(topic => fill(broker.bootstrap, { topic, ...each })))
+  }
+  say(`filled after ${Math.round(process.uptime())} s`)
   using target = await openFunction(Number(values.delay))
   const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-memory-'))
   const config = {

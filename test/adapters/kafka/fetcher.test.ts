@@ -9,6 +9,8 @@ import { errorName, ProblemBoard } from '../../../src/adapters/kafka/problems.ts
 import { TopicWatch } from '../../../src/adapters/kafka/topic-watch.ts'
 import type { Block } from '../../../src/core/record.ts'
 import type { Clock } from '../../../src/ports/clock.ts'
+import type { FetchMemory } from '../../../src/ports/memory.ts'
+import { MemoryBudget } from '../../../src/poller/memory-budget.ts'
 import { eventually } from '../../support/poll.ts'
 import { RecordingLog } from '../../support/recording-log.ts'
 import { batchOf, valued } from './batches.ts'
@@ -28,7 +30,7 @@ const quickClock: Clock = {
   chance: () => 0.5
 }
 
-async function setup(t: TestContext, partitions = 2, settings: Partial<FetchSettings> = {}) {
+async function setup(t: TestContext, partitions = 2, settings: Partial<FetchSettings> = {}, memory?: FetchMemory) {
   const broker = await ScriptedBroker.open()
   broker.partitions = partitions
   const pool = new BufferPool(1 << 20)
@@ -57,6 +59,7 @@ async function setup(t: TestContext, partitions = 2, settings: Partial<FetchSett
       log,
       problems,
       sink: listener,
+      ...(memory === undefined ? {} : { memory }),
       refreshTopic: () => watch.refresh(),
       resetOffset: partition => {
         resets.push(partition)
@@ -269,7 +272,7 @@ suite('long polls', () => {
   test('about all partitions of a broker are long, about some of them short', async t => {
     const { broker, fetcher, listener } = await setup(t, 3, { idleWaitMs: 5000 })
     await until(() => broker.polls.length > 2, 'idle')
-    assert.deepEqual(broker.polls.at(-1), { waitMs: 5000, partitions: [0, 1, 2] })
+    assert.deepEqual(broker.polls.at(-1), { waitMs: 5000, maxBytes: 4 << 20, partitions: [0, 1, 2] })
     listener.paused.add(1)
     await until(() => broker.polls.at(-1)?.partitions.length === 2, 'one paused')
     assert.ok(broker.polls.at(-1)!.waitMs <= 500)
@@ -376,5 +379,23 @@ suite('reading from a replica beside us (KIP-392)', () => {
   test('after a while the leader is asked again', async t => {
     const { leader, follower } = await besideUs(t, 1000)
     await until(() => leader.polls.length > 2 && follower.polls.length > 2, 'both')
+  })
+})
+
+suite('memory that is shared', () => {
+  test('a poll asks for no more than there is room for, and what it brought counts until it is finished', async t => {
+    const budget = new MemoryBudget(8 << 20)
+    const memory = budget.open()
+    const { broker, fetcher, listener, holds } = await setup(t, 2, {}, memory)
+    const kept: Block[] = []
+    listener.fetched = block => void kept.push(block)
+    broker.answer = holds(3)
+    await until(() => kept.length === 6, 'all records')
+    assert.ok(broker.polls[0]!.maxBytes < 4 << 20, String(broker.polls[0]!.maxBytes))
+    assert.ok(memory.heldBytes > 0)
+    fetcher.stop()
+    for (const block of kept) block.finish(block.count)
+    await until(() => budget.use.polls === 0, 'the last poll')
+    assert.deepEqual(budget.use, { fetchedBytes: 0, eventBytes: 0, polls: 0 })
   })
 })

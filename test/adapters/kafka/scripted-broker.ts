@@ -30,8 +30,8 @@ export class ScriptedBroker {
   leaderEpoch = 0
   /** Ports of other brokers, by node id. */
   readonly others = new Map<number, number>()
-  /** How long each fetch let us wait, and which partitions it was about. */
-  readonly polls: { readonly waitMs: number; readonly partitions: readonly number[] }[] = []
+  /** How long each fetch let us wait, how much it asked for, and which partitions it was about. */
+  readonly polls: { readonly waitMs: number; readonly maxBytes: number; readonly partitions: readonly number[] }[] = []
   /** What each fetch said of its client's rack. */
   readonly racks: string[] = []
   partitions = 1
@@ -149,7 +149,9 @@ export class ScriptedBroker {
     if (whole !== undefined) return send(whole)
     reader.skip(4)
     const waitMs = reader.readInt32()
-    reader.skip(4 + 4 + 1 + 4 + 4)
+    reader.skip(4)
+    const maxBytes = reader.readInt32()
+    reader.skip(1 + 4 + 4)
     const asked = reader.readArray(
       r => ({
         topic: r.readString(false),
@@ -168,7 +170,7 @@ export class ScriptedBroker {
     )
     this.racks.push(reader.readString(false))
     const partitions = asked.flatMap(({ partitions }) => partitions.map(({ partition }) => partition))
-    this.polls.push({ waitMs, partitions })
+    this.polls.push({ waitMs, maxBytes, partitions })
     let something = false
     const w = Writer.create().appendInt32(0).appendInt16(0).appendInt32(0)
     w.appendArray(
