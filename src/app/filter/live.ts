@@ -5,8 +5,10 @@ import { readTopic } from '../../adapters/kafka/topic-reader.ts'
 import { silentLog } from '../../adapters/log/silent.ts'
 import { openClusterSecrets } from '../../adapters/secrets/cluster-secrets.ts'
 import { MillraceError } from '../../core/errors.ts'
+import { AddressGuard } from '../../core/net/address-guard.ts'
 import type { SourceWish } from '../../ports/clusters.ts'
 import { openClusters } from '../clusters.ts'
+import { refusedRanges } from '../refused-ranges.ts'
 import { loadConfig } from '../config.ts'
 import type { Io } from '../io.ts'
 import { MappingsApi } from '../mappings/api.ts'
@@ -37,11 +39,13 @@ export async function runLive(action: LiveAction, patternTexts: readonly string[
   const target = await targetOf(action, patternTexts, io)
   const aws = new AwsCredentialChain(systemClock)
   const cluster = await openClusters(config, { aws, clock: systemClock }).address(target.wish)
+  const guard = new AddressGuard(refusedRanges(config))
   const secrets = openClusterSecrets({
     aws,
     clock: systemClock,
     environment: io.env,
-    strictAws: config.strictAws
+    strictAws: config.strictAws,
+    guard
   })
   const tally = new LiveTally(target.topic, given.length > 0 ? given : recordPatterns(target.patterns), target.mismatch)
   using progress = new Progress(io, action.last)
@@ -57,7 +61,7 @@ export async function runLive(action: LiveAction, patternTexts: readonly string[
         if (problem !== undefined) io.stderr.write(`millrace: reading waits: ${problem.message}\n`)
       }
     },
-    { clock: systemClock, log: silentLog, secrets }
+    { clock: systemClock, log: silentLog, secrets, guard }
   )
   try {
     for await (const block of blocks) {
