@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by run: brings the programs that the checks use and the machine lacks, by the machine's ordinary clients.
 # What cannot be installed is told here and fails the checks that need it. Leaves `aws` on the PATH and names a Python with
-# boto3 in MILLRACE_TEST_PYTHON, moto's server in MILLRACE_TEST_MOTO, the programs of a Python with AWS's runtime for Python
+# boto3 in MILLRACE_TEST_PYTHON, version 2 of the AWS CLI in MILLRACE_TEST_AWS_2, moto's server in MILLRACE_TEST_MOTO, the programs of a Python with AWS's runtime for Python
 # and Powertools in MILLRACE_TEST_AWSLAMBDARIC, and a Python with SAM's translator and cfn-lint in MILLRACE_TEST_SAM_PYTHON;
 # all are kept for the next run.
 
@@ -25,6 +25,7 @@ bring_tools() {
   fi
   PATH="$PATH:$tools_cache/awscli/bin"
   aws --version >/dev/null 2>&1 || bring_python awscli awscli boto3 || echo "pip could not install the AWS CLI"
+  bring_aws_2 || echo "version 2 of the AWS CLI could not be brought"
   if ! python3 -c 'import boto3' 2>/dev/null; then
     export MILLRACE_TEST_PYTHON="$tools_cache/awscli/bin/python"
     "$MILLRACE_TEST_PYTHON" -c 'import boto3' 2>/dev/null || bring_python awscli boto3 || echo "pip could not install boto3"
@@ -44,6 +45,32 @@ bring_tools() {
     echo "pip could not install awslambdaric and Powertools"
   bring_go || echo "the Go programs of the tests cannot be built"
   tell_versions
+}
+
+# Version 2 of the AWS CLI is not on PyPI, and AWS's installer is not a package: Debian's, unpacked beside the others, so that
+# `aws` on the PATH stays what it is. Its name is left in MILLRACE_TEST_AWS_2.
+bring_aws_2() {
+  local candidate
+  for candidate in "${MILLRACE_TEST_AWS_2:-}" aws "$tools_cache/awscli-2/aws"; do
+    if [ -n "$candidate" ] && "$candidate" --version 2>/dev/null | grep -q '^aws-cli/2'; then
+      export MILLRACE_TEST_AWS_2="$candidate"
+      return
+    fi
+  done
+  local root="$tools_cache/awscli-2" names
+  command -v apt-get >/dev/null || return
+  apt-cache show awscli 2>/dev/null | grep -q '^Version: 2' || { [ "$(id -u)" = 0 ] && apt-get -q -q update; } || return
+  names="$(apt-get install --print-uris --no-install-recommends -y awscli 2>/dev/null | sed -n "s/^'[^']*' \([^_]*\)_.*/\1/p")"
+  [ -n "$names" ] || return
+  echo "unpacking Debian's awscli into $root"
+  rm -rf "$root" && mkdir -p "$root/debs"
+  # shellcheck disable=SC2086 # names of packages
+  (cd "$root/debs" && apt-get -q -q download $names 2>/dev/null && for deb in *.deb; do dpkg -x "$deb" "$root"; done) || return
+  rm -r "$root/debs"
+  printf '#!/bin/sh\nPYTHONPATH=%s/usr/lib/python3/dist-packages exec /usr/bin/python3 %s/usr/bin/aws "$@"\n' "$root" "$root" >"$root/aws"
+  chmod +x "$root/aws"
+  export MILLRACE_TEST_AWS_2="$root/aws"
+  "$root/aws" --version >/dev/null 2>&1
 }
 
 # Go, and into its caches what the programs of the tests are built from: alone that takes longer than a test may.
