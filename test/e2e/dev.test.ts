@@ -344,7 +344,6 @@ mappings:
     assert.match(bad.stderr, /mappings\[0\] \(millrace\.yaml, line 5\).*batchSize.*greater than or equal to 1/)
     folder.write('millrace.yaml', config.replace('Topics', 'Topic'))
     assert.match((await folder.run(['dev'])).stderr, /mappings\[0\]\.Topic .*Did you mean Topics/)
-    folder.write('millrace.yaml', config.replace('amount', 'amount":[1],"a'))
     assert.equal(existsSync(join(folder.path, '.millrace')), false)
   })
 })
