@@ -11,13 +11,19 @@ const timesFree = 2
 const partitionCapBytes = 12 * 1024 * 1024
 /** Less is not worth a poll. */
 const leastPollBytes = 64 * 1024
+/** Of the budget. The rest is for Buffers that wait to be used again. */
+const fetchShare = 7 / 16
+const eventShare = 5 / 16
+/** Of the share of events: what calls may be worth, all together, that are made although there is no room. */
+const evenIfFull = 1 / 4
+const leastEventBytes = 64 * 1024
 /** Other threads do not say when they free something. */
 const lookAgainMs = 50
 
 /** What an account may wait for. */
 export type Need = 'fetch' | 'events'
 
-const noUse: MemoryUse = { fetchedBytes: 0, eventBytes: 0, polls: 0 }
+const noUse: MemoryUse = { fetchedBytes: 0, eventBytes: 0, polls: 0, pollers: 0 }
 const alone: ProcessMemory = { others: () => undefined, publish: () => undefined }
 
 export interface MemoryBudgetOptions {
@@ -27,15 +33,16 @@ export interface MemoryBudgetOptions {
 }
 
 /**
- * The memory of a process as the pollers of one thread share it with each other and with other threads: half is for what
- * was fetched and not finished, half for events that are out. Shares follow at once from who holds how much, so that
+ * The memory of a process as the pollers of one thread share it with each other and with other threads: one part is
+ * for what was fetched and is not finished, one for events that are out. Shares follow at once from who holds how much, so that
  * nothing has to be divided anew as mappings come and go: one that holds nothing leaves all to the others.
  *
  * What is held stays within the budget but for this, which lets everybody go on whatever others do: a poller that holds
- * nothing may fetch a little, one without a call may make one, and Kafka sends a record batch whole, however large.
+ * nothing may fetch a little, one without a call may make a small one, and Kafka sends a record batch whole, however large.
  */
 export class MemoryBudget {
-  readonly #halfBytes: number
+  readonly #fetchBytes: number
+  readonly #mostEventBytes: number
   readonly #process: ProcessMemory
   readonly #clock: Clock | undefined
   /** They were refused memory, and go on when there is some. */
@@ -44,11 +51,13 @@ export class MemoryBudget {
   #fetchedBytes = 0
   #eventBytes = 0
   #polls = 0
+  #pollers = 0
   #wakeQueued = false
   #looking = false
 
   constructor(budgetBytes: number, { process = alone, clock }: MemoryBudgetOptions = {}) {
-    this.#halfBytes = budgetBytes / 2
+    this.#fetchBytes = budgetBytes * fetchShare
+    this.#mostEventBytes = budgetBytes * eventShare
     this.#process = process
     this.#clock = clock
     this.events = {
@@ -59,18 +68,21 @@ export class MemoryBudget {
 
   /** For one poller. `onRoom`: it was refused memory, and there is some now. */
   open(onRoom: () => void = () => undefined): MemoryAccount {
+    this.#pollers++
     return new MemoryAccount(
       {
         changed: (fetchedBytes, polls) => this.#changed(fetchedBytes, 0, polls),
         wait: (account, need) => this.#wait(account, need),
-        forget: account => {
+        closed: account => {
+          this.#pollers--
           this.#waiting.fetch.delete(account)
           this.#waiting.events.delete(account)
         },
-        freeBytes: () => this.#halfBytes - this.#fetchedBytes - this.#others.fetchedBytes,
-        hasRoomForEvents: () => this.#eventBytes + this.#others.eventBytes < this.#halfBytes,
-        idlePollBytes: () => this.#halfBytes / 2 / (this.#polls + this.#others.polls + 1),
-        halfBytes: this.#halfBytes
+        freeBytes: () => this.#fetchBytes - this.#fetchedBytes - this.#others.fetchedBytes,
+        hasRoomForEvents: () => this.#eventBytes + this.#others.eventBytes < this.#mostEventBytes,
+        eventBytesIfFull: () => (this.#mostEventBytes * evenIfFull) / (this.#pollers + this.#others.pollers),
+        idlePollBytes: () => this.#fetchBytes / 2 / (this.#polls + this.#others.polls + 1),
+        fetchBytes: this.#fetchBytes
       },
       onRoom
     )
@@ -78,7 +90,12 @@ export class MemoryBudget {
 
   /** Of this thread. */
   get use(): MemoryUse {
-    return { fetchedBytes: this.#fetchedBytes, eventBytes: this.#eventBytes, polls: this.#polls }
+    return {
+      fetchedBytes: this.#fetchedBytes,
+      eventBytes: this.#eventBytes,
+      polls: this.#polls,
+      pollers: this.#pollers
+    }
   }
 
   get #others(): MemoryUse {
@@ -128,11 +145,12 @@ export class MemoryBudget {
 interface Shared {
   changed(fetchedBytes: number, polls: number): void
   wait(account: MemoryAccount, need: Need): void
-  forget(account: MemoryAccount): void
+  closed(account: MemoryAccount): void
   freeBytes(): number
   hasRoomForEvents(): boolean
+  eventBytesIfFull(): number
   idlePollBytes(): number
-  readonly halfBytes: number
+  readonly fetchBytes: number
 }
 
 /** What one poller holds. */
@@ -155,7 +173,7 @@ export class MemoryAccount implements FetchMemory {
   }
 
   get shareBytes(): number {
-    return (this.#shared.halfBytes * timesFree) / (1 + timesFree)
+    return (this.#shared.fetchBytes * timesFree) / (1 + timesFree)
   }
 
   /** What may still be added: then as much is held as may be beside what is free then. */
@@ -172,6 +190,11 @@ export class MemoryAccount implements FetchMemory {
   hasRoomFor(need: Need): boolean {
     if (need === 'events') return this.#shared.hasRoomForEvents()
     return this.heldBytes === this.#reservedBytes || this.headroomBytes >= leastPollBytes
+  }
+
+  /** What an event may hold: of a poller that has no other out, for it may always make a call. */
+  get eventBytes(): number {
+    return this.hasRoomFor('events') ? Infinity : Math.max(leastEventBytes, this.#shared.eventBytesIfFull())
   }
 
   hold(bytes: number): void {
@@ -207,7 +230,7 @@ export class MemoryAccount implements FetchMemory {
   /** Waits for nothing any more. What it still holds is counted until it is freed. */
   close(): void {
     this.onRoom = () => undefined
-    this.#shared.forget(this)
+    this.#shared.closed(this)
   }
 
   #change(change: () => void, polls = 0): void {

@@ -278,7 +278,9 @@ export class Poller implements ConsumerListener {
     while (this.#mode === 'running' && this.#places.free && this.#mayCall()) {
       const now = this.#parts.clock.monotonicMs()
       if (this.#parts.consumer.inDoubt) return this.#wakeAt(now + doubtPauseMs, now)
-      const batch = this.#assembler.next(now, this.#partitions.short)
+      // Base64, and what stands around it.
+      const payloadBytes = this.#memory.eventBytes / 2
+      const batch = this.#assembler.next(now, this.#partitions.short, payloadBytes)
       if (batch === undefined) {
         this.#wakeAt(this.#assembler.deadline(), now)
         return

@@ -22,6 +22,7 @@ export interface MemoryUse {
   readonly eventBytes: number
   /** On their way. */
   readonly polls: number
+  readonly pollers: number
 }
 
 /** How threads tell each other what they hold. */

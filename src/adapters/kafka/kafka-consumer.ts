@@ -59,7 +59,7 @@ export interface KafkaTuning {
 const drainSlackMs = 5000
 /** A broker that is gone must not keep us from ending. */
 const stopCommitTimeoutMs = 5000
-const maxIdlePoolBytes = 32 << 20
+const maxIdlePoolBytes = 24 << 20
 
 // One pool for all consumers of a thread: what one does not need another may use.
 const sharedPool = new BufferPool(maxIdlePoolBytes)

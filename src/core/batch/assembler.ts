@@ -54,12 +54,16 @@ export class BatchAssembler {
     this.#ready.delete(lane)
   }
 
-  /** The next batch that is due at `now`, its lanes marked busy; undefined when none is. `short`: memory is, so take what is there. */
-  next(now: number, short = false): Batch | undefined {
+  /**
+   * The next batch that is due at `now`, its lanes marked busy; undefined when none is. `short`: memory is, so take what is
+   * there. `maxBytes`: of payload, where it is to be less than usual.
+   */
+  next(now: number, short = false, maxBytes = Number.POSITIVE_INFINITY): Batch | undefined {
     for (const lane of this.#ready) if (lane.resume !== undefined) return this.#resume(lane, lane.resume)
-    if (this.#limits.singleLane === true) return this.#nextOfOne(now, short)
+    const limitBytes = Math.min(maxBytes, this.#limits.maxBytes)
+    if (this.#limits.singleLane === true) return this.#nextOfOne(now, short, limitBytes)
     const reason = this.#due(this.#ready, now, short)
-    return reason === undefined ? undefined : this.#gather(this.#ready, reason)
+    return reason === undefined ? undefined : this.#gather(this.#ready, reason, limitBytes)
   }
 
   /** When the window of the oldest waiting record ends; undefined when nothing waits. */
@@ -72,10 +76,10 @@ export class BatchAssembler {
   }
 
   /** Each lane is due by itself; of those that are, the one that entered first. */
-  #nextOfOne(now: number, short: boolean): Batch | undefined {
+  #nextOfOne(now: number, short: boolean, maxBytes: number): Batch | undefined {
     for (const lane of this.#ready) {
       const reason = this.#due([lane], now, short)
-      if (reason !== undefined) return this.#gather([lane], reason)
+      if (reason !== undefined) return this.#gather([lane], reason, maxBytes)
     }
     return undefined
   }
@@ -104,17 +108,17 @@ export class BatchAssembler {
     return { shares: [{ lane, slices: lane.takeBelow(until) }], reason: 'resume', openedAt, pieces }
   }
 
-  #gather(lanes: Iterable<Lane>, reason: CloseReason): Batch {
+  #gather(lanes: Iterable<Lane>, reason: CloseReason, maxBytes: number): Batch {
     const shares: LaneShare[] = []
     let records = 0
     let bytes = 0
     let openedAt = Number.POSITIVE_INFINITY
     for (const lane of oldestFirst(lanes)) {
-      if (records >= this.#limits.maxRecords || (shares.length > 0 && bytes >= this.#limits.maxBytes)) break
+      if (records >= this.#limits.maxRecords || (shares.length > 0 && bytes >= maxBytes)) break
       const arrivedAt = lane.oldestAt!
       const slices = lane.take(
         this.#limits.maxRecords - records,
-        this.#limits.maxBytes - bytes,
+        maxBytes - bytes,
         shares.length === 0,
         this.#limits.maxDoneBytes
       )

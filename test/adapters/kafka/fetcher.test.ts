@@ -396,6 +396,6 @@ suite('memory that is shared', () => {
     fetcher.stop()
     for (const block of kept) block.finish(block.count)
     await until(() => budget.use.polls === 0, 'the last poll')
-    assert.deepEqual(budget.use, { fetchedBytes: 0, eventBytes: 0, polls: 0 })
+    assert.deepEqual(budget.use, { fetchedBytes: 0, eventBytes: 0, polls: 0, pollers: 1 })
   })
 })
