@@ -1,9 +1,10 @@
 # shellcheck shell=bash
 # Sourced by run: brings the programs that the checks use and the machine lacks, by the machine's ordinary clients.
-# What cannot be installed is told here and fails the checks that need it. Leaves `aws` on the PATH and names a Python with
-# boto3 in MILLRACE_TEST_PYTHON, version 2 of the AWS CLI in MILLRACE_TEST_AWS_2, moto's server in MILLRACE_TEST_MOTO, the programs of a Python with AWS's runtime for Python
-# and Powertools in MILLRACE_TEST_AWSLAMBDARIC, and a Python with SAM's translator and cfn-lint in MILLRACE_TEST_SAM_PYTHON;
-# all are kept for the next run.
+# What cannot be installed is told here and fails the checks that need it. Leaves `aws` on the PATH and names, all kept for the
+# next run: a Python with boto3 in MILLRACE_TEST_PYTHON, version 2 of the AWS CLI in MILLRACE_TEST_AWS_2, moto's server in
+# MILLRACE_TEST_MOTO, the programs of a Python with AWS's runtime for Python and Powertools in MILLRACE_TEST_AWSLAMBDARIC, the
+# jars of the AWS SDK for Java in MILLRACE_TEST_AWS_SDK_JAVA, Go in MILLRACE_TEST_GO and a Python with SAM's translator and
+# cfn-lint in MILLRACE_TEST_SAM_PYTHON.
 
 tools_cache="${MILLRACE_CI_CACHE:-$HOME/.cache/millrace}"
 moto_version=5.2.1
@@ -43,6 +44,7 @@ bring_tools() {
     grep -cxE "(awslambdaric==$awslambdaric_version|aws[-_]lambda[-_]powertools==$powertools_version)" | grep -qx 2 ||
     bring_python awslambdaric "awslambdaric==$awslambdaric_version" "aws-lambda-powertools==$powertools_version" ||
     echo "pip could not install awslambdaric and Powertools"
+  bring_java_sdk || echo "Maven could not bring the AWS SDK for Java"
   bring_go || echo "the Go programs of the tests cannot be built"
   tell_versions
 }
@@ -71,6 +73,18 @@ bring_aws_2() {
   chmod +x "$root/aws"
   export MILLRACE_TEST_AWS_2="$root/aws"
   "$root/aws" --version >/dev/null 2>&1
+}
+
+# The AWS SDK for Java, by the pom of the program that uses it: a changed pom brings it anew.
+bring_java_sdk() {
+  local pom=test/fixtures/clients/java/pom.xml root
+  root="$tools_cache/aws-sdk-java-$(cksum <"$pom" | cut -d ' ' -f 1)"
+  export MILLRACE_TEST_AWS_SDK_JAVA="$root"
+  [ -d "$root" ] && return
+  echo "fetching the AWS SDK for Java into $root"
+  rm -rf "$root.part"
+  timeout 300 mvn -q -B -f "$pom" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$root.part" &&
+    mv "$root.part" "$root"
 }
 
 # Go, and into its caches what the programs of the tests are built from: alone that takes longer than a test may.
