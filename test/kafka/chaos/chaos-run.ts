@@ -267,7 +267,7 @@ class ChaosRun {
 /** When it gave its partitions up because no coordinator was heard for a session. */
 function lossesOf({ millrace, mapping }: Node): LossEntry[] {
   return millrace.log
-    .filter(({ message, reason }) => /^lost the membership/.test(message) && /not heard/.test(String(reason)))
+    .filter(({ message, reason }) => message.startsWith('lost the membership') && String(reason).includes('not heard'))
     .map(({ time }) => ({ mapping, atMs: Date.parse(String(time)) }))
 }
 

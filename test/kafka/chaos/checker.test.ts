@@ -140,7 +140,18 @@ suite('the checker of a run', () => {
       },
       /^repeat: 0@5: /
     ],
-    'a record that the foreign member had': [{ printed: [{ partition: 0, offset: 3 }] }, /^repeat: 0@3: printed by /]
+    'a record that the foreign member had committed': [
+      {
+        printed: [{ partition: 0, offset: 7 }],
+        commits: [commit(-10, 8)],
+        events: [befell({ kind: 'foreign-joins' }, -100)]
+      },
+      /^repeat: 0@7: printed by /
+    ],
+    'a record that a foreign member had which never joined': [
+      { printed: [{ partition: 0, offset: 3 }] },
+      /^repeat: 0@3: printed by /
+    ]
   }
   for (const [name, [change, wanted]] of Object.entries(cases)) {
     test(`catches ${name}`, () => {
@@ -177,6 +188,11 @@ suite('the checker of a run', () => {
     assert.notDeepEqual(violationsOf({ ...change, losses: lossOf('b') }), [])
     assert.notDeepEqual(violationsOf({ ...change, events: [] }), [])
     assert.notDeepEqual(violationsOf({ ...change, losses: [] }), [])
+  })
+
+  test('takes repeats of what the foreign member printed and did not commit', () => {
+    const printed = [{ partition: 0, offset: 3 }]
+    assert.deepEqual(violationsOf({ printed, events: [befell({ kind: 'foreign-joins' }, -100)] }), [])
   })
 
   test('has nothing against records that only the foreign member had', () => {
