@@ -74,6 +74,18 @@ export class OwnedPartition implements TopicPartition {
     this.#resumeIfWhole()
   }
 
+  /** An earlier owner told of offsets that have not been read yet. */
+  get awaitsMore(): boolean {
+    return this.lane.resume?.complete === false || this.ledger.doneBefore > this.ledger.next
+  }
+
+  /** The log ends here: what an earlier owner told of what lies above was of another log. */
+  awaitNoMore(): void {
+    this.ledger.cut(this.ledger.next)
+    this.#resumeAnew()
+    this.#resumeIfWhole()
+  }
+
   /** All that an earlier owner left unfinished is here, or has gone from the log. */
   #resumeIfWhole(): void {
     const { resume } = this.lane
@@ -122,11 +134,13 @@ export class OwnedPartition implements TopicPartition {
     // Else the group would go on above records that it has not seen when the log has grown again. Whatever was accepted
     // before: a commit from above the cut may still be on its way.
     this.committed = -1
-    const { resume } = this.lane
-    if (resume !== undefined) {
-      const { pieces } = this.ledger.progress()
-      this.lane.resume = pieces.length === 0 ? undefined : { pieces, until: pieces.at(-1)!.next, complete: false }
-    }
+    this.#resumeAnew()
+  }
+
+  #resumeAnew(): void {
+    if (this.lane.resume === undefined) return
+    const { pieces } = this.ledger.progress()
+    this.lane.resume = pieces.length === 0 ? undefined : { pieces, until: pieces.at(-1)!.next, complete: false }
   }
 
   /** The slice is not ours to finish any more: only its memory is freed. */

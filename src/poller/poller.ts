@@ -30,6 +30,7 @@ import { type MemoryAccount, MemoryBudget } from './memory-budget.ts'
 import { type OwnedPartition, OwnedPartitions } from './owned-partitions.ts'
 import { Places } from './places.ts'
 import { ProcessingResult } from './processing-result.ts'
+import { ResumeWatch } from './resume-watch.ts'
 
 export interface PollerParts {
   readonly consumer: Consumer
@@ -68,6 +69,7 @@ export class Poller implements ConsumerListener {
   readonly #committer: Committer
   readonly #memory: MemoryAccount
   readonly #partitions: OwnedPartitions
+  readonly #resumes: ResumeWatch
   readonly #result: ProcessingResult
   readonly #counters: Counters
   readonly #events: BatchEvents
@@ -111,6 +113,9 @@ export class Poller implements ConsumerListener {
     }
     this.#partitions = new OwnedPartitions(this.#memory)
     const { clock, consumer } = parts
+    this.#resumes = new ResumeWatch(clock, owned => {
+      this.#goOn(owned)
+    })
     this.#counters = new Counters(clock, parts.report)
     this.#committer = new Committer(mapping, consumer, clock, this.#log, this.#counters, () => this.#partitions.all())
     this.#result = new ProcessingResult(parts.report)
@@ -167,7 +172,7 @@ export class Poller implements ConsumerListener {
 
   assigned(partitions: readonly AssignedPartition[]): void {
     for (const assigned of partitions) {
-      this.#partitions.add(assigned)
+      this.#resumes.watch(this.#partitions.add(assigned))
       this.#log.info({ partition: assigned.partition, offset: assigned.startOffset }, 'partition assigned')
       if (partitionAssigned.hasSubscribers) {
         const { startOffset } = assigned
@@ -387,8 +392,18 @@ export class Poller implements ConsumerListener {
 
   #close(owned: OwnedPartition): void {
     this.#partitions.close(owned)
+    this.#resumes.forget(owned)
     this.#log.info({ partition: owned.partition, offset: owned.committed }, 'partition released')
     if (partitionReleased.hasSubscribers) partitionReleased.publish(this.#partitionMessage(owned))
+  }
+
+  /** What an earlier owner left is not there, and will not be. */
+  #goOn(owned: OwnedPartition): void {
+    const { partition, ledger } = owned
+    this.#log.warn({ partition, end: ledger.next }, 'the log ends before what its last owner was doing: it was cut')
+    owned.awaitNoMore()
+    this.#assembler.offer(owned.lane)
+    this.#schedulePump()
   }
 
   /** Resolves when no batch holds the lane. */

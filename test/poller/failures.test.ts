@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { InvokeReply } from '../../src/core/retry/reply.ts'
 import { decodeProgress } from '../../src/core/offsets/metadata.ts'
-import { blockOf } from '../support/blocks.ts'
+import { blockOf, plainBlock } from '../support/blocks.ts'
 import { settled } from '../support/fake-clock.ts'
 import { boom, type Call, ok } from '../support/fake-invoker.ts'
 import { partitionOwners } from '../support/partition-owners.ts'
@@ -277,6 +277,27 @@ describe('the log is cut while a batch is tried again', () => {
       [6, 7]
     ])
     assert.equal(committed()!.offset, 8)
+  })
+
+  test('between two owners: what is left of it goes out without the rest, which does not come', async () => {
+    const { own, clock, offsets, committed } = partitionOwners({ functionResponseTypes: ['ReportBatchItemFailures'] })
+    const failed = [0, 1, 3].map(offset => ({ itemIdentifier: { partition: 'orders-0', offset } }))
+    const one = own(() => ({ kind: 'returned', payload: Buffer.from(JSON.stringify({ batchItemFailures: failed })) }))
+    await one.fetch(5)
+    await one.leave()
+    assert.equal(committed()!.offset, 0)
+    const two = own(() => ok)
+    await two.fetch(2)
+    await clock.advance(59_000)
+    assert.equal(offsets().length, 1, 'the rest may be on its way')
+    await clock.advance(61_000)
+    assert.deepEqual(offsets().slice(1), [[0, 1]])
+    two.consumer.listener.fetched(plainBlock(2, 3))
+    await settled()
+    assert.deepEqual(offsets().slice(2), [[2, 3, 4]], 'what comes there is another log')
+    await clock.advance(1_000)
+    await two.leave()
+    assert.equal(committed()!.offset, 5)
   })
 
   test('what comes instead does not wait for the pause before the next try', async () => {

@@ -3,6 +3,7 @@ import { commitIntervalMs } from '../../src/poller/committer.ts'
 import type { AssignedPartition } from '../../src/ports/consumer.ts'
 import { tellsOf } from './debt.ts'
 import type { Owner } from './owner.ts'
+import type { SimRecord } from './partition-log.ts'
 import { countPlaces, type Scene } from './scene.ts'
 import { Tenure } from './tenure.ts'
 
@@ -85,6 +86,7 @@ export class OwnershipChecks {
   /** What a poller knows when it gives a partition up in peace the next owner knows too. */
   #checkHandover(tenure: Tenure): void {
     const { owner, partition, settled, units } = tenure
+    const { rules } = this.#scene
     const { offset, debt } = this.#scene.log(tenure).commit
     for (const record of settled.keys()) {
       if (record.offset < offset || debt.done.has(record)) continue
@@ -94,7 +96,9 @@ export class OwnershipChecks {
       return
     }
     if (debt.isVague === true) return
-    const untold = units.find(unit => unit.bound && !tellsOf(debt, unit))
+    // What has grown too old shows by itself.
+    const isOld = (record: SimRecord) => rules.maxAgeMs >= 0 && this.#scene.ageMs(record) > rules.maxAgeMs
+    const untold = units.find(unit => unit.bound && !unit.records.every(isOld) && !tellsOf(debt, unit))
     if (untold === undefined) return
     this.#scene.fail(
       `I10: ${owner.name} gave partition ${partition} up and told nobody that ${untold.records[0]!.offset} had failed ${untold.failures} times`
