@@ -18,7 +18,7 @@ const event = {
     }))
   }
 }
-const oneFailed = { batchItemFailures: [{ itemIdentifier: { 'topic-partition': 'orders-0', offset: 41 } }] }
+const oneFailed = { batchItemFailures: [{ itemIdentifier: { partition: 'orders-0', offset: 41 } }] }
 
 const python = (handler: string, more: Partial<SomeFunction> = {}): SomeFunction => ({
   name: 'py',
