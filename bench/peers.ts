@@ -1,6 +1,6 @@
 // Millrace beside others that read the same topic in the same run: a consumer written by hand with a library of Node, which
 // calls the same function, and Kafka's own ConsumerPerformance (Java), which only reads. Needs Java. See docs/performance.md.
-//   node bench/peers.ts [--workload NAME]... [--rounds 3] [--records N]
+//   node bench/peers.ts [--workload NAME]... [--rounds 2] [--records N]
 import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import { fill, openBroker } from './bench-broker.ts'
@@ -18,7 +18,7 @@ import type { Workload } from './workloads.ts'
 const { values: flags } = parseArgs({
   options: {
     workload: { type: 'string', multiple: true, default: ['100B-10000', '1KB-1000'] },
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '2' },
     records: { type: 'string' }
   }
 })

@@ -15,6 +15,9 @@ interface Waiting {
   left: number
 }
 
+/** Of a fetch; by its default of 10 MiB the library makes so many objects at once that it is a third as fast. */
+const maxBytes = 1 << 20
+
 async function run(job: BareJob): Promise<void> {
   const { bootstrap, topic, url, batchSize, inFlight, recordsPerPartition } = job
   const consumer = new Consumer({
@@ -54,13 +57,14 @@ async function run(job: BareJob): Promise<void> {
     }
   }
 
-  const stream = await consumer.consume({ topics: [topic], mode: 'earliest', autocommit: true })
+  const stream = await consumer.consume({ topics: [topic], mode: 'earliest', autocommit: true, maxBytes })
   for await (const message of stream) {
     let waiting = partitions.get(message.partition)
     if (waiting === undefined)
       partitions.set(message.partition, (waiting = { messages: [], busy: false, left: recordsPerPartition }))
     waiting.messages.push(message)
-    if (waiting.messages.length < Math.min(batchSize, waiting.left)) continue
+    const { length } = waiting.messages
+    if (length % batchSize !== 0 && length < waiting.left) continue
     postAll()
     // Reads no further than one batch ahead of what is called.
     while (waiting.messages.length >= 2 * batchSize) await new Promise<void>(resolve => (goOn = resolve))

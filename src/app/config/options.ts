@@ -63,7 +63,7 @@ export const options = {
     type: { kind: 'int', min: 16, max: 1_048_576 },
     default: 256,
     env: ['MILLRACE_MEMORY_BUDGET_MIB'],
-    doc: 'Fetched and unfinished records of the whole process, in MiB.'
+    doc: 'Fetched and unfinished records, and events that are out, of the whole process, in MiB.'
   },
   workers: {
     type: { kind: 'int-or-auto', min: 1, max: 256 },
