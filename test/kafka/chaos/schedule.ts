@@ -53,8 +53,8 @@ export function drawSchedule(seed: number, options: ScheduleOptions): Schedule {
       .toSorted(([a], [b]) => a - b)
       .map(([, item]) => item)
   const [left, killed, frozen] = shuffled([1, 2, 3]) as [number, number, number]
-  const either = chance() < 0.5 ? 'kill-broker' : 'stop-broker'
-  const kinds = shuffled(['kill-broker', 'stop-broker', either] as const)
+  const ways = shuffled(['kill-broker', 'stop-broker'] as const)
+  const kinds = [...ways, ways[chance() < 0.5 ? 0 : 1]!]
   const company: ChaosEvent[] = [
     { kind: 'leave', node: left },
     { kind: 'join', node: left }
