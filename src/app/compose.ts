@@ -55,7 +55,6 @@ export function openThreads(
       drainMs: Math.max(leastDrainMs, config.graceMs),
       groupProtocol: config.groupProtocol,
       groupSessionMs: config.groupSessionMs,
-      groupSessionMs: config.groupSessionMs,
       groupInstanceId: config.groupInstanceId,
       clientRack: config.clientRack,
       strictAws: config.strictAws,
