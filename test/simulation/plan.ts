@@ -233,7 +233,7 @@ function withFailures(plan: Plan, chance: Chance): Plan {
       agedMs: maxAgeSeconds < 0 ? 0 : chance.pick([0, 50_000, 66_000, 80_000]),
       bisect: chance.happens(0.5),
       backoff: { baseMs: chance.pick([20, 100, 500]), capMs: chance.pick([500, 2_000]), throttleCapMs: 2_000 },
-      ...(hasDestination ? { destination: drawDestination(chance) } : {})
+      ...(hasDestination ? { destination: drawDestination(chance, plan) } : {})
     },
     faults: [
       ...plan.faults,
@@ -244,10 +244,11 @@ function withFailures(plan: Plan, chance: Chance): Plan {
   }
 }
 
-function drawDestination(chance: Chance): DestinationSettings {
+function drawDestination(chance: Chance, { oversizeEvery }: Plan): DestinationSettings {
   const sometimes = () => (chance.happens(0.3) ? chance.next() * 0.4 : 0)
   return {
-    kind: chance.pick(['kafka', 'file']),
+    // A file has the payload as a string, which takes long to write where it is large.
+    kind: oversizeEvery > 0 && chance.happens(0.9) ? 'kafka' : chance.pick(['kafka', 'file']),
     maxLatencyMs: chance.pick([5, 100, 2_000]),
     refuses: sometimes(),
     losesAnswer: sometimes(),
