@@ -75,9 +75,10 @@ export class BatchEvents {
 
   #split(delivery: Delivery, { cause, error }: Extract<Step, { kind: 'split' }>, records: number): void {
     const { requestId } = delivery
-    this.#log.warn({ requestId, records, cause, error }, 'function call failed: the batch is split in two')
+    const partitions = rangesOf(delivery.shares)
+    this.#log.warn({ requestId, records, partitions, cause, error }, 'function call failed: the batch is split in two')
     if (batchSplit.hasSubscribers)
-      batchSplit.publish({ ...this.#messageOf(delivery, records), cause, error } satisfies SplitMessage)
+      batchSplit.publish({ ...this.#messageOf(delivery, records), partitions, cause, error } satisfies SplitMessage)
     this.#result.failing(delivery, 'function', error)
   }
 

@@ -1,6 +1,8 @@
 import { channel } from 'node:diagnostics_channel'
 import type { CloseReason } from '../core/batch/assembler.ts'
 
+import type { RecordRange } from '../ports/poller-event.ts'
+
 export type {
   AssignedMessage,
   CallEndedMessage,
@@ -27,6 +29,8 @@ export interface RetryMessage extends BatchMessage {
 
 /** Two halves of a batch go their own ways. */
 export interface SplitMessage extends BatchMessage {
+  /** What is split, a range for each partition. */
+  readonly partitions: readonly RecordRange[]
   readonly cause: 'bisect' | 'size'
   readonly error: string
 }

@@ -4,6 +4,7 @@ import type { InvokeReply } from '../../src/core/retry/reply.ts'
 import { decodeProgress } from '../../src/core/offsets/metadata.ts'
 import { blockOf, plainBlock } from '../support/blocks.ts'
 import { settled } from '../support/fake-clock.ts'
+import { batchSplit, type SplitMessage } from '../../src/poller/channels.ts'
 import { boom, type Call, ok } from '../support/fake-invoker.ts'
 import { partitionOwners } from '../support/partition-owners.ts'
 
@@ -165,6 +166,24 @@ describe('owners change while a batch is tried again (promises 4 and 5)', () => 
     assert.equal(committed()!.offset, 3)
     assert.equal(counts['OnFailureDestinationDeliveryErrorCount'], destination.refusals)
   })
+})
+
+test('a split is told with the offsets that are split', async t => {
+  const told: SplitMessage[] = []
+  const listen = (message: unknown) => void told.push(message as SplitMessage)
+  batchSplit.subscribe(listen)
+  t.after(() => batchSplit.unsubscribe(listen))
+  const { own } = partitionOwners({ bisectBatchOnFunctionError: true, maximumRetryAttempts: 0 })
+  const owner = own(({ event }) => (event.records['orders-0']!.some(({ offset }) => offset === 3) ? boom : ok))
+  await owner.fetch(4)
+  await owner.leave()
+  assert.deepEqual(
+    told.map(({ records, partitions, cause }) => [records, partitions[0]!.first, partitions[0]!.last, cause]),
+    [
+      [4, 0, 3, 'bisect'],
+      [2, 2, 3, 'bisect']
+    ]
+  )
 })
 
 describe('records grow too old (reference 7.1)', () => {
