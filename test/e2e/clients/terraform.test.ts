@@ -70,17 +70,7 @@ suite('Terraform', { timeout: 400_000 }, () => {
       assert.deepEqual(what(made), all(ten))
       for (const { State } of made) assert.equal(State, 'Enabled')
 
-      // What is refused says why, and changes nothing.
       const change = { batchSize: 500, window: 0, retries: -1, patterns: [order, large], destination: `${queue}-2` }
-      const wrong = await terraform.run(
-        'apply',
-        '-auto-approve',
-        ...set({ ...change, patterns: ['{"value":"order"}'] })
-      )
-      assert.equal(wrong.code, 1, wrong.said)
-      assert.match(wrong.said, /InvalidParameterValueException:\s+Invalid\s+filter\s+pattern\s+definition/)
-      assert.deepEqual(what(await api.list({})), all(ten))
-
       const second = set(change)
       assert.match(await succeeds('apply', '-auto-approve', ...second), /0 added, 2 changed, 0 destroyed/)
       await planIsEmpty(second)
