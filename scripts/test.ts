@@ -1,6 +1,6 @@
 // Runs test files under node:test. Suites under test/kafka need a real Apache Kafka and are asked for by name.
 //   node scripts/test.ts            everything but test/kafka
-//   node scripts/test.ts kafka      test/kafka alone, one file at a time: each starts brokers of its own
+//   node scripts/test.ts kafka      test/kafka alone, two files at a time: they mostly wait
 //   node scripts/test.ts FILE…      these files
 // With MILLRACE_TEST_COUNTS=FILE, how many passed, failed and were skipped is also written there (count-reporter.ts).
 import { spawnSync } from 'node:child_process'
@@ -22,7 +22,7 @@ if (counts !== undefined) {
   const counter = fileURLToPath(import.meta.resolve('./count-reporter.ts'))
   reporters.push(`--test-reporter=${counter}`, `--test-reporter-destination=${counts}`)
 }
-const concurrency = files.every(isKafka) ? 1 : 2
+const concurrency = 2
 const run = spawnSync(
   process.execPath,
   ['--test', `--test-concurrency=${concurrency}`, '--test-timeout=180000', ...reporters, ...files],
