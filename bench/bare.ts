@@ -23,8 +23,8 @@ export interface BareJob {
 }
 
 /** As the product asks. */
-const fetchMaxBytes = 4 << 20
-const partitionMaxBytes = 1 << 20
+const fetchMaxBytes = 8 << 20
+const partitionMaxBytes = 2 << 20
 const maxWaitMs = 500
 /** A partition with this many batches waiting is left out of the next fetch. */
 const batchesAhead = 2

@@ -52,7 +52,7 @@ async function main(): Promise<void> {
   for (const workload of chosen) {
     const topic = topicOf(workload)
     const { batchSize, valueBytes } = workload
-    const records = roundUp(Number(flags.records ?? workload.records / 3), workload)
+    const records = roundUp(Number(flags.records ?? workload.records), workload)
     await fill(broker.bootstrap, { topic, partitions, valueBytes, records })
     const job = {
       bootstrap: broker.bootstrap,

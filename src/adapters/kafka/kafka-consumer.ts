@@ -75,8 +75,8 @@ const defaultTuning: KafkaTuning = {
   fetchMaxWaitMs: 500,
   // Ten times fewer requests of mappings that have nothing to do; what comes is answered at once all the same.
   fetchIdleWaitMs: 5000,
-  fetchMaxBytes: 4 << 20,
-  partitionMaxBytes: 1 << 20,
+  fetchMaxBytes: 8 << 20,
+  partitionMaxBytes: 2 << 20,
   pool: sharedPool
 }
 
