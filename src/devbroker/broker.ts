@@ -166,6 +166,11 @@ export class EmbeddedBroker implements AsyncDisposable {
     this.#faults.order(api, fault, count)
   }
 
+  /** Forgets what `answerNext` has ordered for that API. */
+  answerNormally(api: string): void {
+    this.#faults.forget(api)
+  }
+
   /** Cuts every connection now. Clients may connect again at once. */
   dropConnections(): void {
     for (const connection of this.#connections) connection.destroy()

@@ -24,6 +24,10 @@ export class Faults {
     this.#queues.set(key, queue)
   }
 
+  forget(api: string): void {
+    this.#queues.delete(apiNamed(api).key)
+  }
+
   take(apiKey: number): Fault | undefined {
     return this.#queues.get(apiKey)?.shift()
   }

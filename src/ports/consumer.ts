@@ -119,8 +119,8 @@ export interface Consumer {
   /** Commits as the present owner; rejects when it was not taken (`lost` or a later commit decides what follows). */
   commit(offsets: readonly CommitOffset[]): Promise<void>
   /**
-   * The process stood still, and the group has not been heard since: what was ours may be somebody else's. No call is to begin;
-   * ask again soon. Absent: it never is.
+   * The group was not heard for a whole session, or not since the process stood still: what was ours may be somebody else's. No
+   * call is to begin; ask again soon. Absent: it never is.
    */
   readonly inDoubt?: boolean
   /** A partition that was refused by `wants` is wanted again. */

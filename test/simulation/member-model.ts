@@ -56,6 +56,7 @@ export class MemberModel {
   #joining = true
   #leaving = false
   #left = false
+  #unheard = false
   #disarmSession: () => void = () => undefined
   /** Rejects when the connection to the coordinator is cut by ourselves. */
   #connection = Promise.withResolvers<never>()
@@ -93,6 +94,10 @@ export class MemberModel {
 
   owns(partition: number): boolean {
     return this.#owned.has(partition)
+  }
+
+  get unheard(): boolean {
+    return this.#unheard
   }
 
   suspect(): void {
@@ -136,7 +141,7 @@ export class MemberModel {
     this.#memberId = joined.memberId
     this.#generation = joined.generation
     this.#joining = false
-    this.#armSession(this.#settings.sessionTimeoutMs)
+    this.#heard(this.#settings.sessionTimeoutMs)
     const { gained, gone } = difference(this.#owned, joined.partitions)
     await this.#beatWhile(this.#revocations.pending(gained))
     if (this.#generation < 0) return
@@ -201,7 +206,7 @@ export class MemberModel {
       const beat = (reply: (answer: GroupAnswer) => void) => reply(broker.group.heartbeat(memberId, generation))
       const answer = await this.#connected(network.call(life, beat, sessionTimeoutMs / 3)).catch(() => undefined)
       if (answer === 'fine' || answer === 'rebalance') {
-        this.#armSession(sessionTimeoutMs - (clock.monotonicMs() - sentMs))
+        this.#heard(sessionTimeoutMs - (clock.monotonicMs() - sentMs))
         return answer === 'fine' ? 'beat' : 'rejoin'
       }
       if (answer !== undefined) throw new Refusal(answer)
@@ -214,10 +219,16 @@ export class MemberModel {
     const lost = [...this.#owned].sort((a, b) => a - b)
     this.#owned.clear()
     this.#generation = -1
+    this.#unheard = false
     if (!keepsId) this.#memberId = ''
     this.#joining = true
     this.#disarmSession()
     if (lost.length > 0) this.#deps.events.lost(lost)
+  }
+
+  #heard(remainingMs: number): void {
+    this.#unheard = false
+    this.#armSession(remainingMs)
   }
 
   #armSession(remainingMs: number): void {
@@ -225,7 +236,7 @@ export class MemberModel {
     if (this.#owned.size === 0 && this.#generation < 0) return
     this.#disarmSession = this.#deps.clock.after(remainingMs, () => {
       if (this.#left) return
-      this.#lose(true)
+      this.#unheard = true
       this.#connection.reject(new Error('the session ran out unheard'))
       this.#connect()
       this.#wake.wake()

@@ -111,6 +111,10 @@ export class SimConsumer implements Consumer {
     return this.#losses.get(partition) ?? 0
   }
 
+  get inDoubt(): boolean {
+    return this.#member.identity !== undefined && this.#member.unheard
+  }
+
   resume(): void {
     this.#fetcher.pump()
   }

@@ -36,7 +36,7 @@ interface AssignedTopic {
  * it, and only when the coordinator has read that it is gone does anybody get it.
  *
  * joining  epoch 0; owns nothing                                                → member
- * member   beats at the broker's interval, sooner while it has nothing yet, at once when partitions are gone → joining (fenced, or unheard for a session)
+ * member   beats at the broker's interval, sooner while it has nothing yet, at once when partitions are gone → joining (fenced)
  * left     final: told to stop, refused, or replaced by another of our name
  */
 export class ConsumerProtocolMember implements GroupProtocol {
@@ -59,9 +59,7 @@ export class ConsumerProtocolMember implements GroupProtocol {
   constructor(options: MemberOptions, deps: ConsumerProtocolDeps) {
     this.#options = options
     this.#deps = deps
-    this.#common = new Membership(options, deps, () => {
-      if (!this.#left) this.#lose('the coordinator was not heard for a whole session')
-    })
+    this.#common = new Membership(options, deps)
   }
 
   start(): void {
@@ -84,6 +82,10 @@ export class ConsumerProtocolMember implements GroupProtocol {
 
   get confirmedMs(): number {
     return this.#common.confirmedMs
+  }
+
+  get unheard(): boolean {
+    return this.#common.unheard
   }
 
   suspect(): void {
@@ -148,8 +150,8 @@ export class ConsumerProtocolMember implements GroupProtocol {
       [groupId, this.#memberId, epoch, instanceId, null, rebalanceTimeoutMs, [topic], null, null, owned],
       this.#common.beatTimeoutMs
     )
-    // Lost meanwhile, or left: the answer is to somebody we are no longer.
-    if (this.#left || epoch !== this.#epoch) return
+    // The answer is to somebody we are no longer.
+    if (this.#left) return
     if (this.#isRefusal(response.errorCode, epoch)) {
       return this.#refuse(response.errorMessage ?? errorName(response.errorCode))
     }

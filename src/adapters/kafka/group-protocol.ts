@@ -32,6 +32,11 @@ export interface GroupProtocol {
   owns(partition: number): boolean
   /** When it sent what the coordinator last answered as to a member; monotonic. */
   readonly confirmedMs: number
+  /**
+   * The coordinator was not heard for a whole session. What is owned may be somebody else's; its next answer tells: either we
+   * are a member still, and nobody had it meanwhile, or it is lost.
+   */
+  readonly unheard: boolean
   /** A commit was refused as a stranger's, or we stood still: ask the coordinator now rather than at the next heartbeat. */
   suspect(): void
   /** Revokes what it owns while heartbeats go on, then leaves. Bounded in time. Safe twice and before start. */

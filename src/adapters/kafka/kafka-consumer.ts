@@ -233,7 +233,8 @@ class KafkaConsumer implements Consumer {
   get inDoubt(): boolean {
     const cameBackMs = this.#clock.cameBackMs?.() ?? -Infinity
     // Who owns nothing has nothing to doubt.
-    const doubts = this.#member.identity !== undefined && this.#member.confirmedMs < cameBackMs
+    const { confirmedMs, identity, unheard } = this.#member
+    const doubts = identity !== undefined && (unheard || confirmedMs < cameBackMs)
     if (doubts && this.#doubtedMs !== cameBackMs) {
       this.#doubtedMs = cameBackMs
       this.#member.suspect()

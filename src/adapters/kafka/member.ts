@@ -27,8 +27,8 @@ interface JoinedMember {
  * stable    heartbeats; a leader watches the partition counts     → joining
  * left      final
  *
- * From any of them it may lose its membership (the coordinator says so, or the session has run out unheard): everything
- * is lost at once, then it joins anew.
+ * From any of them it may lose its membership, when the coordinator says so: everything is lost at once, then it joins
+ * anew. While the coordinator says nothing for longer than a session, it may have been lost: it is `unheard` then.
  */
 export class ClassicMember implements GroupProtocol {
   readonly #options: MemberOptions
@@ -49,9 +49,7 @@ export class ClassicMember implements GroupProtocol {
     this.#options = options
     this.#deps = deps
     this.#intervalMs = heartbeatIntervalMs(options.sessionTimeoutMs)
-    this.#common = new Membership(options, deps, () => {
-      if (!this.#left) this.#lose('the coordinator was not heard for a whole session', true)
-    })
+    this.#common = new Membership(options, deps)
   }
 
   start(): void {
@@ -74,6 +72,10 @@ export class ClassicMember implements GroupProtocol {
 
   get confirmedMs(): number {
     return this.#common.confirmedMs
+  }
+
+  get unheard(): boolean {
+    return this.#common.unheard
   }
 
   suspect(): void {
@@ -210,7 +212,7 @@ export class ClassicMember implements GroupProtocol {
     }
   }
 
-  /** Failures that heal by themselves are retried here for as long as the session lasts. */
+  /** Failures that heal by themselves are retried here: only the coordinator knows how long the session lasts. */
   async #heartbeat(): Promise<'beat' | 'rejoin'> {
     const { groupId, instanceId } = this.#options
     const { clock } = this.#deps

@@ -42,16 +42,15 @@ export class Membership {
   readonly wake: Waiter
   readonly #options: MemberOptions
   readonly #deps: MemberDeps
-  readonly #expired: () => void
   /** When that was sent which the coordinator last answered as to a member. */
   confirmedMs = -Infinity
+  /** Nothing was heard from the coordinator for a whole session: what is owned may be somebody else's, or may not. */
+  unheard = false
   #disarm: () => void = () => undefined
 
-  /** @param expired Called when the coordinator was not heard for a whole session. */
-  constructor(options: MemberOptions, deps: MemberDeps, expired: () => void) {
+  constructor(options: MemberOptions, deps: MemberDeps) {
     this.#options = options
     this.#deps = deps
-    this.#expired = expired
     this.wake = new Waiter(deps.clock)
     this.revocations = new Revocations(this.owned, options.revokeTimeoutMs, deps)
   }
@@ -64,6 +63,7 @@ export class Membership {
   /** The coordinator has answered what was sent then; it expects to hear from us every `intervalMs`. */
   heard(sentMs: number, intervalMs = 0): void {
     this.confirmedMs = sentMs
+    this.unheard = false
     const sessionMs = Math.max(this.#options.sessionTimeoutMs, 3 * intervalMs)
     this.arm(sessionMs - (this.#deps.clock.monotonicMs() - sentMs))
   }
@@ -74,13 +74,19 @@ export class Membership {
     this.confirmedMs = sentMs
   }
 
-  /** The coordinator starts its own clock when it hears from us: a session that has run out here may have there. */
+  /**
+   * The coordinator starts its own clock when it hears from us: a session that has run out here may have there. Or it is
+   * the coordinator that was away, and counts anew: what we have finished meanwhile is ours to commit then.
+   */
   arm(remainingMs: number): void {
     this.disarm()
     this.#disarm = this.#deps.clock.after(remainingMs, () => {
-      this.#expired()
-      this.#deps.coordinator.forget()
-      this.#deps.cluster.drop('group')
+      const { cluster, coordinator, log } = this.#deps
+      this.unheard = true
+      const owned = [...this.owned].sort((a, b) => a - b)
+      log.warn({ owned }, 'the coordinator was not heard for a whole session: nothing new is begun until it answers')
+      coordinator.forget()
+      cluster.drop('group')
       this.wake.wake()
     })
   }
@@ -89,10 +95,11 @@ export class Membership {
     this.#disarm()
   }
 
-  /** Nothing can be committed any more: the coordinator has given the partitions away, or will have. */
+  /** Nothing can be committed any more: the coordinator has given the partitions away. */
   lose(reason: string): void {
     const lost = [...this.owned].sort((a, b) => a - b)
     this.owned.clear()
+    this.unheard = false
     this.disarm()
     this.#deps.log.warn({ reason, lost }, 'lost the membership of the group')
     if (lost.length > 0) this.#deps.events.lost(lost)

@@ -41,6 +41,10 @@ export class NegotiatedMember implements GroupProtocol {
     return this.#spoken.confirmedMs
   }
 
+  get unheard(): boolean {
+    return this.#spoken.unheard
+  }
+
   suspect(): void {
     this.#spoken.suspect()
   }

@@ -4,7 +4,7 @@ import { Revocations } from '../../../src/adapters/kafka/revocations.ts'
 import type { GroupEvents } from '../../../src/adapters/kafka/group-protocol.ts'
 import { FakeClock } from '../../support/fake-clock.ts'
 import { RecordingLog } from '../../support/recording-log.ts'
-import { byText, commitsOnRevoke, embeddedWorld, seen, until } from './embedded-world.ts'
+import { at, byText, commitsOnRevoke, embeddedWorld, seen, until } from './embedded-world.ts'
 import type { Opened } from './embedded-world.ts'
 
 suite('a member of a group', () => {
@@ -76,15 +76,31 @@ suite('a member of a group', () => {
     assert.deepEqual(listener.events, ['assigned 0', 'lost 0', 'assigned 0'])
   })
 
-  test('when the coordinator is silent for a whole session it has lost everything, without being told', async t => {
+  test('is in doubt when it has not heard the coordinator for a whole session, and loses everything when it is a stranger then', async t => {
     const { broker, open, owns } = await embeddedWorld(t, 1)
-    const { listener } = open({}, { sessionTimeoutMs: 900 })
+    const { consumer, listener } = open({}, { sessionTimeoutMs: 900 })
     await owns(listener, 0)
-    const silentMs = performance.now()
-    broker.answerNext('Heartbeat', { delayMs: 60_000 }, 3)
-    await until(() => listener.events.includes('lost 0'), 'lost')
-    assert.ok(performance.now() - silentMs < 3000)
+    broker.answerNext('Heartbeat', { dropConnection: true }, 1_000)
+    await until(() => consumer.inDoubt === true, 'in doubt')
+    assert.deepEqual(listener.events, ['assigned 0'], 'it may be a member still')
+    await until(() => broker.groupState('readers')?.members === 0, 'expelled')
+    broker.answerNormally('Heartbeat')
     await until(() => listener.events.length === 3, 'assigned again')
+    assert.deepEqual(listener.events, ['assigned 0', 'lost 0', 'assigned 0'])
+    assert.equal(consumer.inDoubt, false)
+  })
+
+  test('keeps everything when the coordinator that was not heard for a session knows it still', async t => {
+    const { broker, open, owns } = await embeddedWorld(t, 1)
+    const { consumer, listener, log } = open({}, { sessionTimeoutMs: 2000 })
+    await owns(listener, 0)
+    broker.answerNext('Heartbeat', { loseAnswer: true }, 1_000)
+    await until(() => consumer.inDoubt === true, 'in doubt')
+    broker.answerNormally('Heartbeat')
+    await until(() => consumer.inDoubt === false, 'known')
+    await consumer.commit([at(0, 0, 'ours')])
+    assert.deepEqual(listener.events, ['assigned 0'])
+    assert.match(log.messages('warn').join('; '), /not heard for a whole session/)
   })
 
   test('a commit that is refused as a stranger’s makes it ask at once whether it is still a member', async t => {

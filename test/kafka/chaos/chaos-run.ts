@@ -11,7 +11,7 @@ import { eventually } from '../../support/poll.ts'
 import { topicValues } from '../../support/topic-values.ts'
 import { realKafka } from '../../support/written-topic.ts'
 import { check, type Verdict } from './checker.ts'
-import type { EventEntry, History, LossEntry } from './history.ts'
+import type { EventEntry, History } from './history.ts'
 import { place } from './history.ts'
 import { Load } from './load.ts'
 import { Recorder } from './recorder.ts'
@@ -123,8 +123,7 @@ class ChaosRun {
       calls: this.#recorder.calls,
       printed: this.#printed,
       commits: (await groupCommits(bootstrap, this.#topic)).filter(({ topic }) => topic === this.#topic),
-      events: this.#events,
-      losses: [...this.#nodes.values()].flatMap(lossesOf)
+      events: this.#events
     }
     return { history, verdict: check(history) }
   }
@@ -262,13 +261,6 @@ class ChaosRun {
   get #transactionTopic(): string[] {
     return this.#schedule.transactions ? ['__transaction_state'] : []
   }
-}
-
-/** When it gave its partitions up because no coordinator was heard for a session. */
-function lossesOf({ millrace, mapping }: Node): LossEntry[] {
-  return millrace.log
-    .filter(({ message, reason }) => message.startsWith('lost the membership') && String(reason).includes('not heard'))
-    .map(({ time }) => ({ mapping, atMs: Date.parse(String(time)) }))
 }
 
 /** When what befell, in seconds from the first of them. */

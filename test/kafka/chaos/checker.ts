@@ -36,8 +36,7 @@ interface Delivery {
  * - ahead: no commit, and no progress in its metadata, says done of what was not done at the time
  * - back: no commit falls behind an earlier one
  * - repeat: what comes twice was in the hands of a process that was killed or frozen, or that left while a broker was
- *   killed: in flight at that moment, or finished in the last commit interval before it. Or a lost broker was the
- *   coordinator, and none was heard for a whole session: then in flight, or finished since. What the foreign member
+ *   killed: in flight at that moment, or finished in the last commit interval before it. What the foreign member
  *   printed and did not commit comes again, too
  */
 export function check(history: History): Verdict {
@@ -193,22 +192,11 @@ class Checker {
 }
 
 /** Whether a record of `first` may come again as `second` because of the event. */
-function explains(entry: EventEntry, first: Delivery, second: Delivery, { events, losses }: History): boolean {
+function explains(entry: EventEntry, first: Delivery, second: Delivery, { events }: History): boolean {
   const { event, mapping, beganMs, endedMs } = entry
   const caller = first.call?.mapping
   if (caller === undefined || second.beganMs < beganMs - clockSlackMs) return false
   const uncommittedMs = commitIntervalMs + commitSlackMs
-  if (event.kind === 'kill-broker' || event.kind === 'stop-broker') {
-    return losses.some(
-      loss =>
-        loss.mapping === caller &&
-        loss.atMs >= beganMs &&
-        loss.atMs <= endedMs &&
-        first.endedMs >= beganMs - uncommittedMs &&
-        first.beganMs <= loss.atMs &&
-        second.beganMs >= loss.atMs - clockSlackMs
-    )
-  }
   if (caller !== mapping) return false
   if (event.kind === 'kill' || event.kind === 'freeze')
     return first.beganMs <= beganMs + clockSlackMs && first.endedMs >= beganMs - uncommittedMs

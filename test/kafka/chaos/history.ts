@@ -24,12 +24,6 @@ export interface EventEntry {
   readonly endedMs: number
 }
 
-/** A process has given up its partitions, as it had not heard the coordinator for a whole session. */
-export interface LossEntry {
-  readonly mapping: string
-  readonly atMs: number
-}
-
 /** All that happened in a run, as far as the checker looks at it. */
 export interface History {
   /** Offsets of the topic that a reader of committed records sees, by partition, ascending. */
@@ -45,7 +39,6 @@ export interface History {
   /** Every commit of the group, in the coordinator's order. */
   readonly commits: readonly GroupCommit[]
   readonly events: readonly EventEntry[]
-  readonly losses: readonly LossEntry[]
 }
 
 export const place = (partition: number, offset: number): string => `${partition}@${offset}`
