@@ -97,7 +97,7 @@ export class Committer {
 
   /** Work is held back before what there is to say grows too long; should it have, a restart repeats what was finished. */
   #metadataOf(owned: OwnedPartition): string {
-    const metadata = encodeProgress(owned.ledger.progress())
+    const metadata = encodeProgress(owned.progress)
     if (metadata.length <= maxMetadataBytes) return metadata
     this.#log.error(
       { partition: owned.partition, bytes: metadata.length },

@@ -1,6 +1,7 @@
 import { Lane } from '../core/batch/lane.ts'
 import { OffsetLedger } from '../core/offsets/ledger.ts'
 import { decodeProgress } from '../core/offsets/metadata.ts'
+import type { Progress } from '../core/offsets/progress.ts'
 import {
   type Block,
   type Slice,
@@ -32,6 +33,10 @@ export class OwnedPartition implements TopicPartition {
   readonly #memory: MemoryAccount
   /** Where the log was cut while this was ours. */
   readonly #cuts: number[] = []
+  /** Of what an earlier owner told; -1: it is not known, or there is nothing. */
+  readonly #epochBefore: number
+  /** The newest of the blocks that have come, or had come to an earlier owner; -1: not known. */
+  #newestEpoch: number
   /** Of blocks that were fetched after a cut: after how many. */
   readonly #cutsBefore = new WeakMap<Block, number>()
 
@@ -42,6 +47,7 @@ export class OwnedPartition implements TopicPartition {
     this.lane = new Lane(topic, partition)
     const before = fresh ? undefined : decodeProgress(metadata, startOffset)
     this.ledger = new OffsetLedger(startOffset, before)
+    this.#epochBefore = this.#newestEpoch = before?.leaderEpoch ?? -1
     this.committed = startOffset
     // What somebody else wrote says nothing to us, and is left as it is until there is something to say.
     this.committedMetadata = before === undefined ? '' : (metadata ?? '')
@@ -54,8 +60,17 @@ export class OwnedPartition implements TopicPartition {
     return this.#cuts.length
   }
 
+  /** What the next owner has to know, with the offset to commit. */
+  get progress(): Progress {
+    const progress = this.ledger.progress()
+    return this.#newestEpoch < 0 ? progress : { ...progress, leaderEpoch: this.#newestEpoch }
+  }
+
   /** Takes what of the block an earlier owner has not finished. `now`: monotonic. */
   receive(block: Block, now: number): void {
+    // Written after an earlier owner told of these offsets: it meant other records, which the log has lost.
+    if (this.awaitsMore && this.#epochBefore >= 0 && block.leaderEpoch > this.#epochBefore) this.awaitNoMore()
+    this.#newestEpoch = Math.max(this.#newestEpoch, block.leaderEpoch)
     if (block.offsets[0]! < this.ledger.doneBefore) block.retain(record => !this.ledger.wasDone(block.offsets[record]!))
     if (block.count === 0) this.ledger.skipped(block.nextOffset)
     else {

@@ -319,6 +319,40 @@ describe('the log is cut while a batch is tried again', () => {
     assert.equal(committed()!.offset, 5)
   })
 
+  test('between two owners, and has grown again: a newer leader wrote what comes, which nobody has had', async () => {
+    const { own, clock, offsets, committed } = partitionOwners({ functionResponseTypes: ['ReportBatchItemFailures'] })
+    const failed = [0, 1, 3].map(offset => ({ itemIdentifier: { partition: 'orders-0', offset } }))
+    const one = own(() => ({ kind: 'returned', payload: Buffer.from(JSON.stringify({ batchItemFailures: failed })) }))
+    await one.fetch(5)
+    await one.leave()
+    const two = own(() => ok)
+    await two.fetch(2)
+    two.consumer.listener.fetched(plainBlock(2, 4, { leaderEpoch: 1 }))
+    await clock.advance(1_000)
+    assert.deepEqual(offsets().slice(1).flat(), [0, 1, 2, 3, 4, 5], '2 and 4 were finished as other records')
+    await two.leave()
+    assert.equal(committed()!.offset, 6)
+  })
+
+  test('a newer leader alone says nothing: what was finished before stays finished', async () => {
+    const { own, clock, offsets, committed } = partitionOwners({ functionResponseTypes: ['ReportBatchItemFailures'] })
+    const failed = [0, 4].map(offset => ({ itemIdentifier: { partition: 'orders-0', offset } }))
+    const one = own(() => ({ kind: 'returned', payload: Buffer.from(JSON.stringify({ batchItemFailures: failed })) }))
+    one.consumer.listener.fetched(plainBlock(0, 3))
+    one.consumer.listener.fetched(plainBlock(3, 2, { leaderEpoch: 1 }))
+    await settled()
+    assert.deepEqual(offsets(), [[0, 1, 2, 3, 4]])
+    await one.leave()
+    const two = own(() => ok)
+    two.consumer.listener.fetched(plainBlock(0, 3))
+    two.consumer.listener.fetched(plainBlock(3, 2, { leaderEpoch: 1 }))
+    two.consumer.listener.fetched(plainBlock(5, 1, { leaderEpoch: 2 }))
+    await clock.advance(1_000)
+    assert.deepEqual(offsets().slice(1).flat(), [0, 4, 5])
+    await two.leave()
+    assert.equal(committed()!.offset, 6)
+  })
+
   test('what comes instead does not wait for the pause before the next try', async () => {
     const { own, offsets } = partitionOwners({})
     const owner = own(() =>

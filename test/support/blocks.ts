@@ -13,6 +13,8 @@ export interface BlockOptions {
   readonly partition?: number
   readonly timestampType?: TimestampType
   readonly nextOffset?: number
+  /** Default 0. */
+  readonly leaderEpoch?: number
   readonly onRelease?: () => void
 }
 
@@ -52,7 +54,7 @@ export function blockOf(records: readonly RecordFields[], options: BlockOptions 
       timestampType: options.timestampType ?? 'CREATE_TIME',
       positions,
       nextOffset: options.nextOffset ?? (records.at(-1)?.offset ?? -1) + 1,
-      leaderEpoch: 0
+      leaderEpoch: options.leaderEpoch ?? 0
     },
     options.onRelease ?? (() => undefined)
   )

@@ -2,7 +2,8 @@ import type { GiveUp, OffsetRange, Piece, Progress } from './progress.ts'
 
 /**
  * How progress is written into a commit's metadata; docs/reference/commit-metadata.md describes it for others.
- * `millrace1:` and base64url of varints: offset, pieces, then what is done as runs or as bits, whichever is shorter.
+ * `millrace1:` and base64url of varints: offset, pieces, what is done as runs or as bits, whichever is shorter, then the
+ * leader epoch, if it is known.
  */
 const prefix = 'millrace1:'
 
@@ -14,7 +15,7 @@ const functionErrors = [null, 'Unhandled', 'Handled'] as const
 const doneAs = { nothing: 0, runs: 1, bits: 2 } as const
 
 /** Empty when there is nothing to say beyond the offset. May pass `maxMetadataBytes`: the caller holds work back before. */
-export function encodeProgress({ offset, pieces, done }: Progress): string {
+export function encodeProgress({ offset, pieces, done, leaderEpoch }: Progress): string {
   if (pieces.length === 0 && done.length === 0) return ''
   const out: number[] = []
   putVarint(out, offset)
@@ -28,6 +29,7 @@ export function encodeProgress({ offset, pieces, done }: Progress): string {
     at = next
   }
   for (const byte of encodeDone(offset, done)) out.push(byte)
+  if (leaderEpoch !== undefined) putVarint(out, leaderEpoch)
   return prefix + Buffer.from(out).toString('base64url')
 }
 
@@ -48,7 +50,8 @@ export function decodeProgress(metadata: string | null | undefined, offset: numb
       pieces.push({ first, next, failures, ...(giveUp === undefined ? {} : { giveUp }) })
       at = next
     }
-    return { offset, pieces, done: readDone(reader, offset) }
+    const done = readDone(reader, offset)
+    return { offset, pieces, done, ...(reader.ended ? {} : { leaderEpoch: reader.varint() }) }
   } catch (error) {
     if (error instanceof RangeError) return undefined
     throw error
@@ -155,6 +158,10 @@ class Reader {
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes
+  }
+
+  get ended(): boolean {
+    return this.#at === this.#bytes.length
   }
 
   varint(): number {

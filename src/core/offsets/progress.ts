@@ -32,4 +32,9 @@ export interface Progress {
   readonly pieces: readonly Piece[]
   /** Finished offsets above `offset`, ascending, disjoint. */
   readonly done: readonly OffsetRange[]
+  /**
+   * The newest leader epoch that its owner had read a record of. Records of a newer one were written later: where they have
+   * these offsets, the log was cut meanwhile. Absent: not known.
+   */
+  readonly leaderEpoch?: number
 }

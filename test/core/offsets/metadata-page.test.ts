@@ -15,7 +15,7 @@ const range = (first: number, next: number): number[] =>
 
 test('the decoder on the page reads what is committed', { skip }, () => {
   const written: Progress[] = [
-    { offset: 7, pieces: [{ first: 7, next: 20, failures: 300 }], done: [{ first: 9, next: 12 }] },
+    { offset: 7, pieces: [{ first: 7, next: 20, failures: 300 }], done: [{ first: 9, next: 12 }], leaderEpoch: 300 },
     {
       offset: 2 ** 40,
       pieces: [
@@ -46,7 +46,8 @@ test('the decoder on the page reads what is committed', { skip }, () => {
           ? piece
           : { ...piece, givenUp: giveUp.condition, requestId: giveUp.requestId, ...giveUp.response }
       ),
-      done: progress.done.flatMap(({ first, next }) => range(first, next))
+      done: progress.done.flatMap(({ first, next }) => range(first, next)),
+      leaderEpoch: progress.leaderEpoch ?? null
     })
   }
 })

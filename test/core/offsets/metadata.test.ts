@@ -35,9 +35,10 @@ const progress: fc.Arbitrary<Progress> = fc
     ),
     done: fc.array(fc.record({ gap: fc.integer({ min: 1, max: 40 }), length: fc.integer({ min: 1, max: 40 }) }), {
       maxLength: 60
-    })
+    }),
+    leaderEpoch: fc.option(fc.nat(2 ** 31 - 1), { nil: undefined })
   })
-  .map(({ offset, pieces, done }) => {
+  .map(({ offset, pieces, done, leaderEpoch }) => {
     let at = offset
     const placed: Piece[] = pieces.map(({ gap, length, failures, giveUp }) => {
       const first = at + gap
@@ -52,7 +53,7 @@ const progress: fc.Arbitrary<Progress> = fc
       ranges.push(range)
       from = range.next
     }
-    return { offset, pieces: placed, done: ranges }
+    return { offset, pieces: placed, done: ranges, ...(leaderEpoch === undefined ? {} : { leaderEpoch }) }
   })
 
 test('what is written is read again', () => {
