@@ -1,82 +1,14 @@
 import assert from 'node:assert/strict'
-import { afterEach, test } from 'node:test'
+import { test } from 'node:test'
 import { Admin } from '@platformatic/kafka'
 import { Kafka, logLevel } from 'kafkajs'
-import { systemClock } from '../../src/adapters/host/system-clock.ts'
-import { openKafkaConsumer } from '../../src/adapters/kafka/kafka-consumer.ts'
-import type { KafkaTuning } from '../../src/adapters/kafka/kafka-consumer.ts'
-import type { Consumer, ConsumerOptions } from '../../src/ports/consumer.ts'
-import { RecordingListener } from '../adapters/kafka/recording-listener.ts'
 import { kafkaForSuite, kafkaSuite } from '../support/kafka/kafka-suite.ts'
-import type { RealKafka } from '../support/kafka/real-kafka.ts'
 import { eventually } from '../support/poll.ts'
-import { RecordingLog } from '../support/recording-log.ts'
-
-interface Opened {
-  readonly consumer: Consumer
-  readonly listener: RecordingListener
-}
-
-function setup(kafka: RealKafka) {
-  const opened: Consumer[] = []
-  afterEach(async () => {
-    await Promise.all(opened.splice(0).map(consumer => consumer.stop()))
-  })
-  return (topic: string, options: Partial<ConsumerOptions> = {}, tuning: Partial<KafkaTuning> = {}): Opened => {
-    const listener = new RecordingListener()
-    const consumer = openKafkaConsumer(
-      {
-        cluster: { bootstrapServers: kafka.bootstrap() },
-        topic,
-        groupId: `${topic}-readers`,
-        clientId: 'test',
-        startingPosition: { kind: 'TRIM_HORIZON' },
-        groupProtocol: 'classic',
-        drainMs: 5000,
-        ...options
-      },
-      { clock: systemClock, log: new RecordingLog() },
-      { sessionTimeoutMs: 6000, metadataMaxAgeMs: 1000, ...tuning }
-    )
-    opened.push(consumer)
-    listener.onRevoked = async partitions =>
-      consumer.commit(partitions.flatMap(each => readPast(topic, listener, each)))
-    consumer.start(listener)
-    return { consumer, listener }
-  }
-}
-
-/** The offset behind the last record of the partition that came. */
-function readPast(topic: string, listener: RecordingListener, partition: number) {
-  const last = listener.records.findLast(record => record.partition === partition)
-  return last === undefined ? [] : [{ topic, partition, offset: last.offset + 1 }]
-}
-
-const until = (check: () => boolean, describe: string | (() => string)) =>
-  eventually(check, { describe, intervalMs: 20, timeoutMs: 30_000 })
-
-const seen = (listener: RecordingListener, count: number) =>
-  until(
-    () => listener.records.length >= count,
-    () =>
-      `${count} records; ${listener.records.length} came; ${listener.events.join('; ')}; ${listener.problemNow?.message}`
-  )
-
-const owns = (listener: RecordingListener, count: number) =>
-  until(
-    () => listener.owned.size === count,
-    () => `owning ${count}; ${listener.events.join('; ')}; ${listener.problemNow?.message}`
-  )
-
-const sorted = (values: readonly (string | null)[]): string[] =>
-  values.map(String).sort((a, b) => a.localeCompare(b, 'en', { numeric: true }))
-
-const numbered = (prefix: string, count: number): string[] =>
-  Array.from({ length: count }, (_, index) => `${prefix} ${index}`)
+import { consumersOn, numbered, owns, readPast, seen, sorted, until } from './consumers.ts'
 
 await kafkaSuite('a consumer on one Kafka broker', runTool => {
   const kafka = kafkaForSuite({ serverProperties: { 'group.min.session.timeout.ms': '1000' } })
-  const open = setup(kafka)
+  const open = consumersOn(kafka)
   const foreign = () =>
     new Kafka({ clientId: 'foreign', brokers: kafka.bootstrap(), logLevel: logLevel.NOTHING, retry: { retries: 5 } })
 
@@ -270,45 +202,11 @@ await kafkaSuite('a consumer on one Kafka broker', runTool => {
       []
     )
   })
-
-  test("shares a group with Java's consumer: both read, and it hands over when it ends", async () => {
-    await kafka.createTopic('mixed', { partitions: 4 })
-    const ours = open('mixed')
-    await owns(ours.listener, 4)
-    const java = runTool('org.apache.kafka.tools.consumer.ConsoleConsumer', [
-      '--bootstrap-server',
-      kafka.bootstrap()[0]!,
-      '--topic',
-      'mixed',
-      '--group',
-      'mixed-readers',
-      '--command-property',
-      'partition.assignment.strategy=org.apache.kafka.clients.consumer.CooperativeStickyAssignor',
-      '--command-property',
-      'auto.offset.reset=earliest',
-      '--timeout-ms',
-      '4000'
-    ])
-    await owns(ours.listener, 2)
-    await kafka.produce(
-      'mixed',
-      numbered('m', 40).map((value, index) => ({ value, partition: index % 4 }))
-    )
-    const { stdout, stderr } = await java
-    await owns(ours.listener, 4)
-    const theirs = stdout.split('\n').filter(line => line.startsWith('m '))
-    await until(
-      () => ours.listener.records.length + theirs.length >= 40,
-      () => `all; Java said ${stdout} ${stderr}`
-    )
-    assert.equal(theirs.length, 20)
-    assert.deepEqual(sorted([...ours.listener.values(), ...theirs]), sorted(numbered('m', 40)))
-  })
 })
 
 await kafkaSuite('a consumer on three Kafka brokers', () => {
   const kafka = kafkaForSuite({ brokers: 3 })
-  const open = setup(kafka)
+  const open = consumersOn(kafka)
 
   test('a broker that is killed delays its partitions alone, and commits go on', async () => {
     await kafka.createTopic('orders', { partitions: 6 })
