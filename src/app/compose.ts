@@ -5,6 +5,7 @@ import { ThreadHost } from '../adapters/host/thread-host.ts'
 import { ConfiguredFunctions } from '../adapters/invoker/catalog.ts'
 import { LambdaInspector } from '../adapters/invoker/lambda-inspector.ts'
 import { FunctionHost, type HostingOptions } from '../adapters/invoker/function-host.ts'
+import { LoginDesk } from '../adapters/kafka/security/login-desk.ts'
 import { openSqliteStore } from '../adapters/store/sqlite.ts'
 import { AdminServer } from '../control/admin-server.ts'
 import type { Authenticator } from '../control/authenticator.ts'
@@ -63,6 +64,7 @@ export function openThreads(
       region: config.region,
       refusedRanges: refusedRanges(config)
     },
+    logins: new LoginDesk(systemClock),
     ...(onPollerEvent === undefined ? {} : { onEvent: onPollerEvent }),
     log
   })

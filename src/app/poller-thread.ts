@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { parentPort, workerData } from 'node:worker_threads'
 import { AwsCredentialChain } from '../adapters/aws/credentials.ts'
 import { openDestination } from '../adapters/destination/open-destination.ts'
+import { RelayedLogins } from '../adapters/host/relayed-logins.ts'
 import { SharedMemoryUse } from '../adapters/host/shared-memory-use.ts'
 import type { FromThread, ThreadOptions, ToThread } from '../adapters/host/thread-messages.ts'
 import { systemClock } from '../adapters/host/system-clock.ts'
@@ -52,6 +53,7 @@ const secrets = openClusterSecrets({
   strictAws,
   guard
 })
+const logins = new RelayedLogins(send)
 const pollers = new Map<number, Poller>()
 
 function open(poller: number, assignment: PollerAssignment): void {
@@ -79,7 +81,7 @@ function open(poller: number, assignment: PollerAssignment): void {
         ...(clientRack === '' ? {} : { clientRack }),
         drainMs
       },
-      { clock: systemClock, log: mappingLog, secrets, guard, memory }
+      { clock: systemClock, log: mappingLog, secrets, logins, guard, memory }
     ),
     invoker: openInvoker(target, { log: mappingLog, clock: systemClock, credentials, guard }),
     ...openDestinationOf(assignment, mappingLog),
@@ -107,7 +109,7 @@ function openDestinationOf(
       target.kind === 'kafka'
         ? topicDestination(
             { topic: target.topic, cluster, clientId: `millrace-${mapping}` },
-            { ...deps, secrets, guard }
+            { ...deps, secrets, logins, guard }
           )
         : openDestination(target, { ...deps, aws: mappingCredentials(credentials, spec.tags), region, destinationDir })
   }
@@ -133,6 +135,15 @@ if (events) forwardEvents(tell)
 
 send({ type: 'ready' })
 port.on('message', (message: ToThread) => {
-  if (message.type === 'open') open(message.poller, message.assignment)
-  else void stop(message.poller, message.graceMs)
+  switch (message.type) {
+    case 'open':
+      return open(message.poller, message.assignment)
+    case 'stop':
+      return void stop(message.poller, message.graceMs)
+    case 'login':
+    case 'login-ended':
+      return logins.receive(message)
+    default:
+      throw new Error(`no way with ${JSON.stringify(message satisfies never)}`)
+  }
 })

@@ -1,3 +1,5 @@
+import type { SaslExtensions } from '../core/source/sasl-extensions.ts'
+
 /** Where a secret's text comes from. Plain data: it names the secret and holds nothing of it. */
 export interface SecretReference {
   /** As SourceAccessConfigurations name it. */
@@ -29,7 +31,13 @@ export interface ClusterSecurity {
   /** OAUTHBEARER with a token of our own for MSK, and AWS_MSK_IAM. */
   readonly iam?: AwsIdentity
   /** OAUTHBEARER with client credentials at an OpenID token endpoint; `client` is `{"clientId","clientSecret"}`. */
-  readonly oidc?: { readonly tokenEndpoint: string; readonly client: SecretReference; readonly scope?: string }
+  readonly oidc?: {
+    readonly tokenEndpoint: string
+    readonly client: SecretReference
+    readonly scope?: string
+    /** Go to the broker with each token (KIP-342). */
+    readonly extensions?: SaslExtensions
+  }
 }
 
 export interface Login {
@@ -68,6 +76,6 @@ export interface ClusterSecrets {
   /** Of the OpenID token endpoint. Never from a cache: a token for each authentication. */
   token(security: ClusterSecurity): Promise<BearerToken>
   awsKeys(identity: AwsIdentity): Promise<AwsKeys>
-  /** The broker refused what this secret holds: it is read anew the next time. */
+  /** The broker refused what this secret holds: until it holds something else it is read anew, twice a second at most. */
   refused(reference: SecretReference): void
 }

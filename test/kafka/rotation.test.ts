@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
@@ -10,7 +7,7 @@ import { MillraceWorld } from '../e2e/millrace-world.ts'
 import { Authority } from '../support/kafka/authority.ts'
 import { kafkaForSuite, kafkaSuite } from '../support/kafka/kafka-suite.ts'
 import { changePassword } from '../support/kafka/scram-passwords.ts'
-import { unsecuredToken, users, type ListenerName } from '../support/kafka/server-properties.ts'
+import { users, type ListenerName } from '../support/kafka/server-properties.ts'
 import { mappingWhen } from '../support/mapping-api.ts'
 import { assertExactlyOnce, realKafka } from '../support/written-topic.ts'
 
@@ -109,12 +106,11 @@ await kafkaSuite('secrets that change under load', () => {
     })
 
     test('a token issuer that is down: living connections go on, and all goes on when it is back', async t => {
-      const issuer = new TokenIssuer(6_000)
-      t.after(() => issuer.close())
-      const endpoint = await issuer.open()
-      const tags = { 'millrace:oidc-token-endpoint': endpoint }
+      const { issuer } = kafka
+      issuer.lifeMs = 6_000
+      const tags = { 'millrace:oidc-token-endpoint': issuer.tokenUrl }
       const { topic, map, write, sound, world, millrace } = await setup(t, 'tokens', 'sasl', ['BASIC_AUTH'], tags)
-      await write('BASIC_AUTH', { clientId: 'millrace', clientSecret: 'CANARY' })
+      await write('BASIC_AUTH', issuer.client)
       const uuid = await map()
       await topic.write(10)
       await world.succeeded(topic.total)
@@ -135,35 +131,3 @@ await kafkaSuite('secrets that change under load', () => {
     })
   })
 })
-
-/** An OpenID token endpoint, up or down. */
-class TokenIssuer {
-  isDown = false
-  given = 0
-  readonly #lifeMs: number
-  readonly #server = createServer((_request, response) => {
-    if (this.isDown) {
-      response.writeHead(503).end()
-      return
-    }
-    this.given++
-    response.setHeader('content-type', 'application/json')
-    const token = unsecuredToken('carol', Date.now() + this.#lifeMs)
-    response.end(JSON.stringify({ access_token: token, expires_in: this.#lifeMs / 1000 }))
-  })
-
-  constructor(lifeMs: number) {
-    this.#lifeMs = lifeMs
-  }
-
-  async open(): Promise<string> {
-    this.#server.listen(0, '127.0.0.1')
-    await once(this.#server, 'listening')
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/token`
-  }
-
-  close(): void {
-    this.#server.closeAllConnections()
-    this.#server.close()
-  }
-}

@@ -1,7 +1,9 @@
 import type { TestContext } from 'node:test'
+import { OidcTokens } from '../../src/adapters/secrets/oidc-token.ts'
 import { methods } from '../support/kafka/secured-world.ts'
 import type { Reader, SecuredWorld } from '../support/kafka/secured-world.ts'
-import { unsecuredToken, users } from '../support/kafka/server-properties.ts'
+import type { TestIssuer } from '../support/kafka/test-issuer.ts'
+import { users } from '../support/kafka/server-properties.ts'
 
 /** How each begins, of reference 9.6. */
 export const sentences = {
@@ -23,8 +25,15 @@ export interface Failure {
   readonly reason?: 'EVENT_SOURCE_AUTHN_ERROR'
 }
 
+/** As the product asks for one. */
+async function tokenOf(issuer: TestIssuer, scope: string, clientSecret: string): Promise<string> {
+  const client = { clientId: issuer.client.clientId, clientSecret }
+  return (await new OidcTokens().fetch({ tokenEndpoint: issuer.tokenUrl, scope }, client, Date.now())).value
+}
+
 /** Methods × failures. */
 export function failuresOf(world: SecuredWorld): readonly Failure[] {
+  const { issuer } = world.kafka
   return [
     ...(['scram512', 'scram256', 'sasl without tls'] as const).flatMap(method =>
       [
@@ -51,15 +60,38 @@ export function failuresOf(world: SecuredWorld): readonly Failure[] {
       error: /^Authentication failed: Invalid username or password \(SASL_AUTHENTICATION_FAILED\)$/,
       reason: 'EVENT_SOURCE_AUTHN_ERROR' as const
     })),
-    {
-      what: 'oauthbearer: expired token',
-      open: (t: TestContext) =>
-        world.open(t, 'oauthbearer', { held: { token: () => unsecuredToken('carol', Date.now() - 60_000) } }),
-      sentence: 'sasl',
+    ...(
+      [
+        ['expired token', { lifeMs: -60_000 }],
+        ['token for somebody else', { audience: 'other' }],
+        ['token of another issuer', { issuer: 'https://other.test/' }],
+        ['token that was signed with another key', { forged: true }],
+        ['token that was signed with another key of another kind', { forged: true, algorithm: 'ES256' }]
+      ] as const
+    ).map(([what, wish]) => ({
+      what: `oauthbearer: ${what}`,
+      open: (t: TestContext) => world.open(t, 'oauthbearer', { held: { token: () => issuer.token(wish) } }),
+      sentence: 'sasl' as const,
       stage: 'SASL',
-      error: /^the broker refuses the token: invalid_token: .*\(SASL_AUTHENTICATION_FAILED\)$/,
-      reason: 'EVENT_SOURCE_AUTHN_ERROR'
-    },
+      // Why is the broker's secret: it writes that into its own log alone.
+      error:
+        /^the broker refuses the token: invalid_token: \{"status":"invalid_token"\} \(SASL_AUTHENTICATION_FAILED\)$/,
+      reason: 'EVENT_SOURCE_AUTHN_ERROR' as const
+    })),
+    ...(
+      [
+        ['unknown scope', 'nonsense', 'CANARY-client', 'HTTP 400, invalid_scope'],
+        ['wrong client secret', 'kafka', 'wrong', 'HTTP 401, invalid_client']
+      ] as const
+    ).map(([what, scope, clientSecret, why]) => ({
+      what: `oauthbearer: ${what}`,
+      open: (t: TestContext) =>
+        world.open(t, 'oauthbearer', { held: { token: () => tokenOf(issuer, scope, clientSecret) } }),
+      sentence: 'sasl' as const,
+      stage: 'secret',
+      error: new RegExp(`^The token endpoint ${issuer.tokenUrl} gave no token: ${why}$`),
+      reason: 'EVENT_SOURCE_AUTHN_ERROR' as const
+    })),
     {
       what: 'a mechanism that the broker does not take',
       open: (t: TestContext) => world.open(t, 'iam'),

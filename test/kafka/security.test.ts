@@ -9,9 +9,11 @@ import { before, suite, test } from 'node:test'
 import type { TestContext } from 'node:test'
 import { grant, revoke } from '../support/kafka/acls.ts'
 import type { Acl } from '../support/kafka/acls.ts'
+import { OidcTokens } from '../../src/adapters/secrets/oidc-token.ts'
 import { kafkaForSuite, kafkaSuite } from '../support/kafka/kafka-suite.ts'
 import { heals, methods, says, SecuredWorld, seen } from '../support/kafka/secured-world.ts'
 import type { Method } from '../support/kafka/secured-world.ts'
+import { changePassword } from '../support/kafka/scram-passwords.ts'
 import { users } from '../support/kafka/server-properties.ts'
 import { eventually } from '../support/poll.ts'
 import { failuresOf, sentences } from './security-failures.ts'
@@ -26,7 +28,8 @@ await kafkaSuite('a real Kafka with every listener', runTool => {
       'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
       'super.users': 'User:ANONYMOUS',
       // Short, so that a test sees several renewals; a broker takes one a second at most.
-      'listener.name.sasl.plain.connections.max.reauth.ms': '1500'
+      'listener.name.sasl.plain.connections.max.reauth.ms': '1500',
+      'listener.name.sasl.oauthbearer.connections.max.reauth.ms': '60000'
     }
   })
   let world: SecuredWorld
@@ -130,13 +133,47 @@ await kafkaSuite('a real Kafka with every listener', runTool => {
     })
   })
 
-  suite('heals within five seconds of the cure', () => {
+  suite('heals within five seconds of the cure', { concurrency: true }, () => {
     test('a password that was corrected, without an update of the mapping', async t => {
       const { listener, secrets, address } = world.open(t, 'scram512', {
         held: { login: { username: 'alice', password: 'wrong' } }
       })
       await says(listener, `${sentences.sasl} Details: SASL ${address}: `, 'EVENT_SOURCE_AUTHN_ERROR')
       secrets.current.login = { username: 'alice', password: users.alice }
+      await heals(listener)
+      await seen(listener, 2)
+    })
+
+    // At its longest pause, which is what tells a cure at the broker from one in the secret: nothing here changes.
+    for (const method of ['scram512', 'sasl without tls'] as const)
+      test(`a password that was corrected at the broker alone: ${method}`, async t => {
+        const login = { username: `eve-${method.replaceAll(' ', '-')}`, password: 'right all along' }
+        const everything = [
+          mayRead(`User:${login.username}`, 'topic', topic),
+          mayRead(`User:${login.username}`, 'group', '*')
+        ]
+        await grant(superUser, everything)
+        const { listener, log } = world.open(t, method, { held: { login } })
+        await eventually(() => log.messages('warn').length >= 6, { describe: 'pauses have grown', timeoutMs: 30_000 })
+        await changePassword(superUser, login.username, login.password)
+        await heals(listener)
+        await seen(listener, 2)
+      })
+
+    test('a token endpoint that is asked with the right client again', async t => {
+      const { issuer } = kafka
+      let clientSecret = 'wrong'
+      const ask = new OidcTokens()
+      const token = async () =>
+        (await ask.fetch({ tokenEndpoint: issuer.tokenUrl }, { ...issuer.client, clientSecret }, Date.now())).value
+      const { listener, address, log } = world.open(t, 'oauthbearer', { held: { token } })
+      await says(
+        listener,
+        `${sentences.sasl} Details: secret ${address}: The token endpoint `,
+        'EVENT_SOURCE_AUTHN_ERROR'
+      )
+      await eventually(() => log.messages('warn').length >= 6, { describe: 'pauses have grown', timeoutMs: 30_000 })
+      ;({ clientSecret } = issuer.client)
       await heals(listener)
       await seen(listener, 2)
     })
@@ -159,6 +196,35 @@ await kafkaSuite('a real Kafka with every listener', runTool => {
       await world.through(t, '127.0.0.1', 'plaintext', undefined, port)
       await heals(listener)
       await seen(listener, 2)
+    })
+  })
+
+  suite('takes tokens that an issuer has signed, and no others', { concurrency: true }, () => {
+    for (const algorithm of ['RS256', 'ES256'] as const)
+      test(`by ${algorithm}, with extensions beside them (KIP-342)`, async t => {
+        const extensions = [
+          ['logicalCluster', 'lkc-1'],
+          ['identityPoolId', 'pool-2']
+        ] as const
+        const held = { token: () => kafka.issuer.token({ algorithm }) }
+        const { listener } = world.open(t, 'oauthbearer', { held, extensions })
+        await seen(listener, 2)
+        assert.deepEqual(listener.problems.filter(Boolean), [])
+      })
+
+    test('and renews them on living connections before they expire (KIP-368)', async t => {
+      const { listener, secrets, log } = world.open(t, 'oauthbearer', {
+        held: { token: () => kafka.issuer.token({ lifeMs: 13_000 }) }
+      })
+      await seen(listener, 2)
+      const before = secrets.asked
+      const warned = log.messages('warn').length
+      await eventually(() => secrets.asked >= before + 9, {
+        describe: 'several tokens of every connection',
+        timeoutMs: 45_000
+      })
+      assert.deepEqual(log.messages('warn').slice(warned), [])
+      assert.deepEqual(listener.events, ['assigned 0'])
     })
   })
 

@@ -1,7 +1,9 @@
 import { Worker } from 'node:worker_threads'
 import type { Log } from '../../ports/log.ts'
+import type { LoginTurns } from '../../ports/login-turns.ts'
 import type { OnPollerEvent } from '../../ports/poller-event.ts'
 import type { PollerAssignment, PollerHandle, PollerHost, PollerReport } from '../../ports/poller-host.ts'
+import { LoginRelay } from './login-relay.ts'
 import { SharedMemoryUse } from './shared-memory-use.ts'
 import type { FromThread, ThreadOptions, ToThread } from './thread-messages.ts'
 
@@ -11,6 +13,8 @@ export interface ThreadHostOptions {
   /** Threads at most; they start when first needed. */
   readonly threads: number
   readonly thread: Omit<ThreadOptions, 'events' | 'memory'>
+  /** All threads take turns at showing the same credentials. */
+  readonly logins: LoginTurns
   /** Hears what befalls records. */
   readonly onEvent?: OnPollerEvent
   /** A poller that has not stopped this long after its grace has ended is taken for dead; 15 s unless given: it commits and leaves its group after the grace. */
@@ -66,6 +70,7 @@ export class ThreadHost implements PollerHost {
 
 class PollerThread {
   readonly #worker: Worker
+  readonly #logins: LoginRelay
   readonly #pollers = new Map<number, Opened>()
   readonly #log: Log
   readonly #patienceMs: number
@@ -74,7 +79,7 @@ class PollerThread {
   #dead = false
 
   constructor(
-    { entry, thread, patienceMs = 15_000, log, onEvent }: ThreadHostOptions,
+    { entry, thread, logins, patienceMs = 15_000, log, onEvent }: ThreadHostOptions,
     memory: ThreadOptions['memory'],
     onDeath: (self: PollerThread) => void
   ) {
@@ -85,6 +90,7 @@ class PollerThread {
       workerData: { ...thread, memory, events: onEvent !== undefined } satisfies ThreadOptions,
       name: 'millrace-poller'
     })
+    this.#logins = new LoginRelay(logins, message => this.#send(message))
     this.#worker.on('message', (message: FromThread) => {
       this.#receive(message)
     })
@@ -136,6 +142,10 @@ class PollerThread {
       this.#onEvent?.(message.event, message.atMs)
       return
     }
+    if (message.type === 'login' || message.type === 'login-ended') {
+      void this.#logins.receive(message)
+      return
+    }
     const opened = this.#pollers.get(message.poller)
     if (opened === undefined) return
     if (message.type === 'report') opened.report(message.report)
@@ -157,6 +167,7 @@ class PollerThread {
 
   #forgetAll(): void {
     this.#ready.resolve()
+    this.#logins.close()
     for (const { stopped } of this.#pollers.values()) stopped()
     this.#pollers.clear()
   }

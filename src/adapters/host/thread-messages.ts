@@ -1,13 +1,16 @@
 import type { Backoff } from '../../core/retry/backoff.ts'
+import type { LoginAnswer, LoginOutcome, LoginRefusal } from '../../core/source/login-queue.ts'
 import type { GroupProtocolChoice } from '../../ports/consumer.ts'
 import type { PollerEvent } from '../../ports/poller-event.ts'
 import type { PollerAssignment, PollerReport } from '../../ports/poller-host.ts'
 import type { LogLevel } from '../../ports/log.ts'
 
-/** What crosses the threads. `poller` names one opening of a poller; numbers are never used twice. */
+/** What crosses the threads. `poller` names one opening of a poller, `login` one turn at a broker; numbers are never used twice. */
 export type ToThread =
   | { readonly type: 'open'; readonly poller: number; readonly assignment: PollerAssignment }
   | { readonly type: 'stop'; readonly poller: number; readonly graceMs: number }
+  | { readonly type: 'login'; readonly login: number; readonly answer: LoginAnswer }
+  | { readonly type: 'login-ended'; readonly login: number; readonly refusal: LoginRefusal | undefined }
 
 export type FromThread =
   /** It has loaded, and takes pollers. */
@@ -15,6 +18,9 @@ export type FromThread =
   | { readonly type: 'report'; readonly poller: number; readonly report: PollerReport }
   | { readonly type: 'stopped'; readonly poller: number }
   | { readonly type: 'event'; readonly event: PollerEvent; readonly atMs: number }
+  /** See LoginTurns. */
+  | { readonly type: 'login'; readonly login: number; readonly key: string; readonly toldMs: number | undefined }
+  | { readonly type: 'login-ended'; readonly login: number; readonly outcome: LoginOutcome }
 
 /** Given to a poller's thread at its start. */
 export interface ThreadOptions {

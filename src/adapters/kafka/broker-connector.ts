@@ -2,18 +2,22 @@ import type { AddressGuard } from '../../core/net/address-guard.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ClusterSecrets, ClusterSecurity } from '../../ports/cluster-security.ts'
 import type { Log } from '../../ports/log.ts'
+import type { LoginTurns } from '../../ports/login-turns.ts'
 import { offeredVersions } from './apis.ts'
 import type { OfferedVersions } from './apis.ts'
 import type { BufferPool } from './buffer-pool.ts'
 import { BrokerUnreachable } from './problems.ts'
 import { Authenticator } from './security/authenticator.ts'
 import { inTime } from './security/in-time.ts'
+import { LoginDesk } from './security/login-desk.ts'
 import { secretProblem } from './security/secret-problem.ts'
 import { TlsSource } from './security/tls.ts'
 import type { TlsTerms } from './transport.ts'
 import { Wire } from './wire.ts'
 
 export interface ConnectorSettings {
+  /** `host:port`; an IPv6 address in brackets. Together they name the cluster. */
+  readonly bootstrapServers: readonly string[]
   readonly clientId: string
   readonly connectTimeoutMs: number
   readonly requestTimeoutMs: number
@@ -27,6 +31,8 @@ export interface ConnectorDeps {
   readonly log?: Log
   /** With any security but plaintext. */
   readonly secrets?: ClusterSecrets
+  /** Shared by all who may show the same credentials. Default: this connector's own. */
+  readonly logins?: LoginTurns
   /** Addresses not to connect to. Default: those of metadata services. */
   readonly guard?: AddressGuard
 }
@@ -41,14 +47,17 @@ export class BrokerConnector {
   constructor(settings: ConnectorSettings, deps: ConnectorDeps) {
     this.#settings = settings
     this.#deps = deps
-    const { security } = settings
+    const { security, bootstrapServers } = settings
     if (security === undefined || security.protocol === 'PLAINTEXT') return
-    const { clock, log, secrets } = deps
+    const { clock, log, secrets, logins = new LoginDesk(clock) } = deps
     if (secrets === undefined) throw new Error(`the protocol ${security.protocol} needs secrets`)
     const { protocol } = security
     if (protocol === 'SSL' || protocol === 'SASL_SSL') this.#tls = new TlsSource(security, secrets)
-    if (protocol === 'SASL_SSL' || protocol === 'SASL_PLAINTEXT')
-      this.#authenticator = new Authenticator(security, this.#answerTimeoutMs, { clock, log, secrets })
+    if (protocol === 'SASL_SSL' || protocol === 'SASL_PLAINTEXT') {
+      const cluster = [...new Set(bootstrapServers)].sort().join()
+      const options = { cluster, security, timeoutMs: this.#answerTimeoutMs }
+      this.#authenticator = new Authenticator(options, { clock, log, secrets, logins })
+    }
   }
 
   /** Rejects with BrokerUnreachable that says how far it got and what that means. */

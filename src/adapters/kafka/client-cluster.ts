@@ -3,6 +3,7 @@ import type { Clock } from '../../ports/clock.ts'
 import type { ClusterSecrets } from '../../ports/cluster-security.ts'
 import type { ClusterAddress } from '../../ports/consumer.ts'
 import type { Log } from '../../ports/log.ts'
+import type { LoginTurns } from '../../ports/login-turns.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { Cluster } from './cluster.ts'
 
@@ -20,6 +21,8 @@ export interface ClientDeps {
   readonly log: Log
   /** With any security but plaintext. */
   readonly secrets?: ClusterSecrets
+  /** Shared by all who may show the same credentials; absent: they are nobody else's. */
+  readonly logins?: LoginTurns
   /** Addresses not to connect to. Default: those of metadata services. */
   readonly guard?: AddressGuard
 }

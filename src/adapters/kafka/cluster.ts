@@ -7,10 +7,7 @@ import { firstAnswer } from './first-answer.ts'
 import { AuthenticationRefused, BrokerUnreachable, ClusterUnreachable, errorCode, KafkaRefusal } from './problems.ts'
 import type { Wire } from './wire.ts'
 
-export interface ClusterSettings extends ConnectorSettings {
-  /** `host:port`; an IPv6 address in brackets. */
-  readonly bootstrapServers: readonly string[]
-}
+export type ClusterSettings = ConnectorSettings
 
 export interface BrokerAddress {
   readonly host: string

@@ -11,6 +11,7 @@ import type {
   GroupProtocolChoice
 } from '../../ports/consumer.ts'
 import type { Log } from '../../ports/log.ts'
+import type { LoginTurns } from '../../ports/login-turns.ts'
 import type { FetchMemory } from '../../ports/memory.ts'
 import { BufferPool } from './buffer-pool.ts'
 import { Cluster } from './cluster.ts'
@@ -35,6 +36,8 @@ export interface KafkaConsumerDeps {
   readonly log: Log
   /** With any security but plaintext. */
   readonly secrets?: ClusterSecrets
+  /** Shared by all who may show the same credentials; absent: they are nobody else's. */
+  readonly logins?: LoginTurns
   /** Addresses not to connect to. Default: those of metadata services. */
   readonly guard?: AddressGuard
   /** What fetches may hold; absent: as much as they like. */

@@ -65,7 +65,13 @@ export function openClusterSecrets(deps: ClusterSecretsDeps): ClusterSecrets {
     token: async ({ oidc }) => {
       if (oidc === undefined) throw new Error('a token is asked for, but nothing says from whom')
       const client = await read(oidc.client, ({ text }) => readOidcClient(text))
-      return tokens.fetch(oidc, client, clock.now())
+      try {
+        return await tokens.fetch(oidc, client, clock.now())
+      } catch (error) {
+        // It may have been given another secret.
+        cache.refused(oidc.client)
+        throw error
+      }
     },
     awsKeys: identity => aws.keys(identity),
     refused: reference => {

@@ -12,7 +12,8 @@ export interface OidcRequest {
   readonly scope?: string
 }
 
-const patienceMs = 10_000
+/** Less than a connection waits for its credentials: then the endpoint is named as what does not answer. */
+const patienceMs = 2_500
 /** Larger than any token; the rest of such an answer is not read. */
 const mostBytes = 1024 * 1024
 /** RFC 6749 only recommends `expires_in`. */

@@ -4,28 +4,25 @@ import type { SecretText } from './secret-text.ts'
 
 /** A new version of a secret is seen this late at most, and at once when the old one is refused. */
 const keptMs = 5 * 60_000
-/** Waits after failures and refusals: doubled up to the last. Trouble that is over is to be seen over within 5 s. */
+/** What was refused is read this often at most, by however many connections: each read may be a call of Secrets Manager. */
+const doubtedMs = 500
+/** Unless it is refused again it is believed again. */
+const forgivenMs = 60_000
+/** Waits after failures: doubled up to the last. Trouble that is over is to be seen over within 5 s. */
 const firstWaitMs = 500
 const longestWaitMs = 4_000
-/** A refusal this long after the last one is a new story. */
-const forgottenMs = 60_000
 
 interface Entry {
   kept?: { readonly value: SecretText; readonly untilMs: number }
   reading?: Promise<SecretText>
   failure?: { readonly error: unknown; readonly untilMs: number; readonly times: number }
-  refusal?: {
-    readonly text: string | undefined
-    readonly atMs: number
-    readonly untilMs: number
-    readonly times: number
-  }
+  /** Text undefined: whatever it holds. */
+  doubt?: { readonly text: string | undefined; readonly untilMs: number }
 }
 
 /**
  * Keeps what secrets hold for five minutes. One read of a secret is under way at a time, however many connections ask; one
- * that fails is not repeated before a while. What a broker has refused is read anew, and when it is still the same, it is
- * held back for a while: bad credentials that are tried again and again lock accounts.
+ * that fails is not repeated before a while. What a broker has refused is read anew until it is something else.
  */
 export class SecretCache {
   readonly #read: (reference: SecretReference) => Promise<SecretText>
@@ -38,25 +35,17 @@ export class SecretCache {
   }
 
   /** Rejects as the read does. */
-  async get(reference: SecretReference): Promise<SecretText> {
-    const entry = this.#entry(reference)
-    const value = await this.#value(reference, entry)
-    const waitMs = this.#heldBackMs(entry, value)
-    if (waitMs <= 0) return value
-    await new Promise<void>(resolve => this.#clock.after(waitMs, resolve))
-    return this.#value(reference, entry)
+  get(reference: SecretReference): Promise<SecretText> {
+    return this.#value(reference, this.#entry(reference))
   }
 
   refused(reference: SecretReference): void {
     const entry = this.#entry(reference)
     const nowMs = this.#clock.monotonicMs()
-    const { refusal } = entry
-    // Connections that were refused together are one refusal.
-    if (refusal !== undefined && nowMs < refusal.untilMs) return
-    const times = refusal !== undefined && nowMs - refusal.atMs < forgottenMs ? refusal.times + 1 : 1
-    const text = entry.kept?.value.text ?? refusal?.text
-    entry.refusal = { text, times, atMs: nowMs, untilMs: nowMs + this.#waitMs(times) }
-    delete entry.kept
+    const { kept, doubt } = entry
+    entry.doubt = { text: kept?.value.text ?? doubt?.text, untilMs: nowMs + forgivenMs }
+    // What was read a moment ago is as good as what would be read now.
+    if (kept !== undefined && kept.untilMs > nowMs + doubtedMs) delete entry.kept
   }
 
   #entry(reference: SecretReference): Entry {
@@ -78,13 +67,13 @@ export class SecretCache {
   }
 
   async #readNow(reference: SecretReference, entry: Entry): Promise<SecretText> {
-    const refusalBefore = entry.refusal
+    const doubtBefore = entry.doubt
     try {
       const value = await this.#read(reference)
       delete entry.failure
       // What was refused while it was being read may be the old text: then the next one reads again.
-      if (entry.refusal === refusalBefore && this.#heldBackMs(entry, value) <= 0)
-        entry.kept = { value, untilMs: this.#clock.monotonicMs() + keptMs }
+      if (entry.doubt === doubtBefore)
+        entry.kept = { value, untilMs: this.#clock.monotonicMs() + this.#keepMs(entry, value) }
       return value
     } catch (error) {
       const times = (entry.failure?.times ?? 0) + 1
@@ -95,8 +84,12 @@ export class SecretCache {
     }
   }
 
-  #heldBackMs({ refusal }: Entry, value: SecretText): number {
-    return refusal?.text === value.text ? refusal.untilMs - this.#clock.monotonicMs() : 0
+  #keepMs(entry: Entry, { text }: SecretText): number {
+    const { doubt } = entry
+    if (doubt === undefined) return keptMs
+    if (this.#clock.monotonicMs() < doubt.untilMs && (doubt.text ?? text) === text) return doubtedMs
+    delete entry.doubt
+    return keptMs
   }
 
   #waitMs(times: number): number {

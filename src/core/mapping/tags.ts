@@ -1,4 +1,5 @@
 import { MillraceError } from '../errors.ts'
+import { readSaslExtensions } from '../source/sasl-extensions.ts'
 
 export type Tags = Readonly<Record<string, string>>
 
@@ -42,6 +43,12 @@ export const extensionTags: readonly ExtensionTag[] = [
     name: 'millrace:oidc-scope',
     wanted: 'scopes with a space between them',
     check: value => /^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(value)
+  },
+  {
+    name: 'millrace:oidc-extensions',
+    wanted:
+      'pairs NAME=VALUE with a comma or a space between them, each name once, of letters only and not auth, values of printable ASCII without commas',
+    check: value => readSaslExtensions(value) !== undefined
   },
   {
     name: 'millrace:filter-mismatch',

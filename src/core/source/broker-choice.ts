@@ -88,7 +88,12 @@ export function chooseBrokers(
   tags: Tags,
   offer: ClusterOffer
 ): BrokerChoice | PlanRefusal {
-  for (const tag of [sourceTag.oidcTokenEndpoint, sourceTag.oidcScope, sourceTag.saslPlaintext])
+  for (const tag of [
+    sourceTag.oidcTokenEndpoint,
+    sourceTag.oidcScope,
+    sourceTag.oidcExtensions,
+    sourceTag.saslPlaintext
+  ])
     if (tags[tag] !== undefined) return refused(`is an MSK cluster, and the tag ${tag} is for own clusters only`)
   const roleRefusal = roleRefusalOf(tags)
   if (roleRefusal !== undefined) return refused(`cannot be asked for: ${roleRefusal.reason}`)

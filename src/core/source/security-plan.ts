@@ -1,5 +1,7 @@
 import type { SourceAccess } from '../mapping/mapping.ts'
 import type { Tags } from '../mapping/tags.ts'
+import { readSaslExtensions } from './sasl-extensions.ts'
+import type { SaslExtensions } from './sasl-extensions.ts'
 
 /** How connections to a cluster are protected and prove who they are; secrets by the URI the mapping names them with. */
 export interface SecurityPlan {
@@ -10,7 +12,12 @@ export interface SecurityPlan {
   readonly serverRootCa?: string
   /** The token or signature is made with AWS credentials. */
   readonly iam?: true
-  readonly oidc?: { readonly tokenEndpoint: string; readonly client: string; readonly scope?: string }
+  readonly oidc?: {
+    readonly tokenEndpoint: string
+    readonly client: string
+    readonly scope?: string
+    readonly extensions?: SaslExtensions
+  }
 }
 
 /** `reason` continues the sentence that begins with who was asked for, say "The mapping". */
@@ -23,6 +30,7 @@ export const sourceTag = {
   iamMechanism: 'millrace:iam-mechanism',
   oidcTokenEndpoint: 'millrace:oidc-token-endpoint',
   oidcScope: 'millrace:oidc-scope',
+  oidcExtensions: 'millrace:oidc-extensions',
   saslPlaintext: 'millrace:sasl-plaintext'
 } as const
 
@@ -95,17 +103,29 @@ function readOidc(
   access: readonly SourceAccess[],
   tags: Tags
 ): { readonly kind: 'oidc'; readonly sasl: Sasl } | PlanRefusal | undefined {
-  const { [sourceTag.oidcTokenEndpoint]: tokenEndpoint, [sourceTag.oidcScope]: scope } = tags
-  if (tokenEndpoint === undefined)
-    return scope === undefined
-      ? undefined
-      : refused(`the tag ${sourceTag.oidcScope} needs the tag ${sourceTag.oidcTokenEndpoint}`)
+  const {
+    [sourceTag.oidcTokenEndpoint]: tokenEndpoint,
+    [sourceTag.oidcScope]: scope,
+    [sourceTag.oidcExtensions]: written
+  } = tags
+  if (tokenEndpoint === undefined) {
+    const lonely = [sourceTag.oidcScope, sourceTag.oidcExtensions].find(tag => tags[tag] !== undefined)
+    return lonely === undefined ? undefined : refused(`the tag ${lonely} needs the tag ${sourceTag.oidcTokenEndpoint}`)
+  }
   const client = accessUri(access, 'BASIC_AUTH')
   if (client === undefined)
     return refused(
       `the tag ${sourceTag.oidcTokenEndpoint} needs BASIC_AUTH with a secret that holds clientId and clientSecret`
     )
-  const oidc = scope === undefined ? { tokenEndpoint, client } : { tokenEndpoint, client, scope }
+  const extensions = written === undefined ? undefined : readSaslExtensions(written)
+  if (written !== undefined && extensions === undefined)
+    return refused(`the tag ${sourceTag.oidcExtensions} must be pairs NAME=VALUE, got ${JSON.stringify(written)}`)
+  const oidc = {
+    tokenEndpoint,
+    client,
+    ...(scope === undefined ? {} : { scope }),
+    ...(extensions === undefined ? {} : { extensions })
+  }
   return { kind: 'oidc', sasl: { mechanism: 'OAUTHBEARER', oidc } }
 }
 

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { test, type TestContext } from 'node:test'
+import { systemClock } from '../../../src/adapters/host/system-clock.ts'
 import { ThreadHost } from '../../../src/adapters/host/thread-host.ts'
 import { defaultBackoff } from '../../../src/core/retry/backoff.ts'
+import { LoginDesk } from '../../../src/adapters/kafka/security/login-desk.ts'
 import { silentLog } from '../../../src/adapters/log/silent.ts'
 import type { PollerAssignment, PollerReport } from '../../../src/ports/poller-host.ts'
 import { aSpec } from '../../support/mappings.ts'
+import { eventually } from '../../support/poll.ts'
 
 function setup(t: TestContext, threads = 1) {
   const host = new ThreadHost({
@@ -23,6 +26,7 @@ function setup(t: TestContext, threads = 1) {
       region: 'us-east-1',
       refusedRanges: []
     },
+    logins: new LoginDesk(systemClock),
     patienceMs: 100,
     log: silentLog
   })
@@ -34,6 +38,14 @@ function setup(t: TestContext, threads = 1) {
       const { promise: reported, resolve } = Promise.withResolvers<PollerReport>()
       const handle = host.open(assignment(mapping), resolve)
       return { handle, reported }
+    },
+    /** Opens a poller that takes a turn at credentials, and tells what it heard. */
+    login(mapping: string) {
+      const heard: string[] = []
+      host.open(assignment(mapping), report => {
+        if (report.kind === 'result') heard.push(report.text)
+      })
+      return { hears: (text: string) => eventually(() => heard.includes(text), { describe: text, intervalMs: 5 }) }
     }
   }
 }
@@ -81,4 +93,27 @@ test('a poller that does not stop in time is left behind', async t => {
   const { handle, reported } = open('stubborn')
   await reported
   await handle.stop(10)
+})
+
+test('threads take turns at the same credentials, and one hears what another was refused', async t => {
+  const { login } = setup(t, 2)
+  const first = login('wrong login')
+  await first.hears('ended: wrong')
+  await login('right login').hears('refused: wrong')
+})
+
+test('credentials that one thread proved good are good for the next', async t => {
+  const { login } = setup(t, 2)
+  await login('right login').hears('ended: in')
+  await login('right login').hears('ended: in')
+})
+
+test('a thread that dies in its turn leaves it to the next', async t => {
+  const { login, open } = setup(t, 2)
+  const holder = login('holds login')
+  await holder.hears('go')
+  const waiting = login('right login')
+  // Shares the holder's thread.
+  await open('throws').reported
+  await waiting.hears('ended: in')
 })

@@ -89,7 +89,12 @@ describe('reference 9.3 broker choice', () => {
   })
 
   test('tags for own clusters are refused, and an external id without its role', () => {
-    for (const tag of ['millrace:oidc-token-endpoint', 'millrace:oidc-scope', 'millrace:sasl-plaintext'])
+    for (const tag of [
+      'millrace:oidc-token-endpoint',
+      'millrace:oidc-scope',
+      'millrace:oidc-extensions',
+      'millrace:sasl-plaintext'
+    ])
       assert.match(choice([], {}, { [tag]: 'x' }), new RegExp(`the tag ${tag} is for own clusters only`))
     assert.match(choice([], {}, { 'millrace:external-id': 'x' }), /needs the tag millrace:role-arn/)
   })

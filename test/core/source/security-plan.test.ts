@@ -45,6 +45,20 @@ test('client credentials at an OpenID token endpoint take the secret of BASIC_AU
     oidc: { ...wanted, scope: 'a b' },
     ...anchor
   })
+  const extended = { ...oidc, 'millrace:oidc-extensions': 'logicalCluster=lkc-1,identityPoolId=pool-2' }
+  const extensions = [
+    ['logicalCluster', 'lkc-1'],
+    ['identityPoolId', 'pool-2']
+  ]
+  assert.deepEqual(plan(['BASIC_AUTH'], extended), {
+    protocol: 'SASL_SSL',
+    mechanism: 'OAUTHBEARER',
+    oidc: { ...wanted, extensions }
+  })
+  assert.match(
+    JSON.stringify(plan(['BASIC_AUTH'], { 'millrace:oidc-extensions': 'a=b' })),
+    /the tag millrace:oidc-extensions needs the tag millrace:oidc-token-endpoint/
+  )
   assert.match(
     JSON.stringify(plan(['SASL_SCRAM_512_AUTH'], oidc)),
     /needs BASIC_AUTH with a secret that holds clientId/

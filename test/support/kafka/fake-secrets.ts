@@ -18,7 +18,7 @@ export class FakeSecrets implements ClusterSecrets {
     login?: Login
     clientCertificate?: ClientCertificate
     serverRootCa?: string
-    token?: () => string
+    token?: () => string | Promise<string>
     awsKeys?: AwsKeys
   }
   /** ARNs that a broker refused. */
@@ -43,7 +43,7 @@ export class FakeSecrets implements ClusterSecrets {
 
   async token(): Promise<BearerToken> {
     const make = await this.#answer(this.current.token, 'the token endpoint')
-    return { value: make(), expiresAtMs: Date.now() + 900_000 }
+    return { value: await make(), expiresAtMs: Date.now() + 900_000 }
   }
 
   awsKeys(): Promise<AwsKeys> {

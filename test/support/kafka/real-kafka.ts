@@ -13,6 +13,7 @@ import { kafkaTools } from './kafka-tools.ts'
 import { Reaper } from './reaper.ts'
 import { scramArguments, serverProperties } from './server-properties.ts'
 import type { BrokerPlace, ListenerName } from './server-properties.ts'
+import { TestIssuer } from './test-issuer.ts'
 
 const startTimeoutMs = 60_000
 const brokerHeapMiB = 512
@@ -39,6 +40,7 @@ interface Running {
   readonly folder: string
   readonly reaper: Reaper
   readonly certificates: Certificates | undefined
+  readonly issuer: TestIssuer | undefined
   readonly brokers: readonly Broker[]
 }
 
@@ -62,20 +64,24 @@ export class RealKafka implements AsyncDisposable {
     if (!jars.available) throw new Error(jars.reason)
     const folder = await mkdtemp(join(tmpdir(), 'millrace-kafka-'))
     const reaper = new Reaper(folder)
+    const { listeners = [], fullCompiler } = this.#options
+    const issuer = listeners.some(name => name.startsWith('sasl')) ? await TestIssuer.open() : undefined
     try {
-      const java = javaArguments(jars.classPath, 'kafka.Kafka', brokerHeapMiB, this.#options.fullCompiler)
+      const tokenUrls = issuer === undefined ? [] : [issuer.jwksUrl]
+      const java = javaArguments(jars.classPath, 'kafka.Kafka', brokerHeapMiB, { fullCompiler, tokenUrls })
       const args = (properties: string) => [...java, properties]
-      const { places, certificates } = await this.#prepare(folder)
+      const { places, certificates } = await this.#prepare(folder, issuer)
       const brokers = places.map(place => ({
         place,
         process: new BrokerProcess(`broker-${place.nodeId}`, folder, jars.java, args(propertiesFile(folder, place)))
       }))
-      this.#running = { folder, reaper, certificates, brokers }
+      this.#running = { folder, reaper, certificates, issuer, brokers }
       for (const { process } of brokers) process.launch()
       await Promise.all(brokers.map(broker => this.#answers(broker, brokers.length)))
     } catch (error) {
       if (this.#running !== undefined) this.showLogs()
       this.#running = undefined
+      issuer?.close()
       await reaper.reap()
       throw error
     }
@@ -87,6 +93,7 @@ export class RealKafka implements AsyncDisposable {
     if (running === undefined) return
     this.#running = undefined
     await Promise.all(running.brokers.map(({ process }) => process.kill()))
+    running.issuer?.close()
     await rm(running.folder, { recursive: true, force: true })
     await running.reaper.reap()
   }
@@ -113,6 +120,13 @@ export class RealKafka implements AsyncDisposable {
     const { certificates } = this.#started()
     if (certificates === undefined) throw new Error("no certificates: name 'tls', 'mtls' or 'sasl' in 'listeners'")
     return certificates
+  }
+
+  /** Whose tokens the brokers take; there with the SASL listeners. */
+  get issuer(): TestIssuer {
+    const { issuer } = this.#started()
+    if (issuer === undefined) throw new Error("no issuer: name 'sasl' in 'listeners'")
+    return issuer
   }
 
   readonly createTopic: KafkaClient['createTopic'] = (name, options) => this.#client.createTopic(name, options)
@@ -155,7 +169,10 @@ export class RealKafka implements AsyncDisposable {
     for (const { process } of this.#started().brokers) console.error(process.logTail())
   }
 
-  async #prepare(folder: string): Promise<{ places: BrokerPlace[]; certificates: Certificates | undefined }> {
+  async #prepare(
+    folder: string,
+    issuer: TestIssuer | undefined
+  ): Promise<{ places: BrokerPlace[]; certificates: Certificates | undefined }> {
     const { listeners = [], brokers = 1, serverProperties: overrides = {} } = this.#options
     const names = new Set<ListenerName>(['plaintext', ...listeners])
     const ports = await freePorts(brokers * (names.size + 1))
@@ -170,7 +187,7 @@ export class RealKafka implements AsyncDisposable {
       places.map(async place => {
         const file = propertiesFile(folder, place)
         await mkdir(place.dataFolder)
-        await writeFile(file, serverProperties(place, places, certificates, overrides))
+        await writeFile(file, serverProperties(place, places, { certificates, issuer }, overrides))
         await formatStorage(file)
       })
     )

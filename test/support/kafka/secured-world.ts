@@ -8,6 +8,7 @@ import { createServer as createTlsServer } from 'node:tls'
 import { systemClock } from '../../../src/adapters/host/system-clock.ts'
 import { openKafkaConsumer } from '../../../src/adapters/kafka/kafka-consumer.ts'
 import { describeProblem } from '../../../src/core/mapping/processing-result.ts'
+import type { SaslExtensions } from '../../../src/core/source/sasl-extensions.ts'
 import type { ClientCertificate, ClusterSecurity } from '../../../src/ports/cluster-security.ts'
 import type { Consumer } from '../../../src/ports/consumer.ts'
 import { RecordingListener } from '../../adapters/kafka/recording-listener.ts'
@@ -16,7 +17,7 @@ import { RecordingLog } from '../recording-log.ts'
 import { Authority } from './authority.ts'
 import { FakeSecrets, secret } from './fake-secrets.ts'
 import type { RealKafka } from './real-kafka.ts'
-import { unsecuredToken, users } from './server-properties.ts'
+import { users } from './server-properties.ts'
 import type { ListenerName } from './server-properties.ts'
 
 const login = secret('LOGIN')
@@ -54,6 +55,8 @@ export interface ReaderWish {
   readonly groupProtocol?: 'classic' | 'consumer'
   /** Instead of the method's own listener. */
   readonly bootstrap?: readonly string[]
+  /** SASL extensions, with tokens. */
+  readonly extensions?: SaslExtensions
   /** In place of what works. */
   readonly held?: FakeSecrets['current']
 }
@@ -90,14 +93,18 @@ export class SecuredWorld {
       login: { username: 'alice', password: users.alice },
       clientCertificate: await authority.issue({ commonName: 'client' }),
       serverRootCa: authority.pem,
-      token: () => unsecuredToken('carol', Date.now() + 60_000),
+      token: () => kafka.issuer.token(),
       awsKeys: { accessKeyId: 'AKID', secretAccessKey: 'key' }
     })
   }
 
   /** A consumer that runs until the test ends. */
   open(t: TestContext, method: Method, wish: ReaderWish = {}): Reader {
-    const { listener: name, security } = methods[method]
+    const { listener: name, security: usual } = methods[method]
+    const security: ClusterSecurity =
+      'oidc' in usual && usual.oidc !== undefined && wish.extensions !== undefined
+        ? { ...usual, oidc: { ...usual.oidc, extensions: wish.extensions } }
+        : usual
     const listener = new RecordingListener()
     const secrets = new FakeSecrets({ ...this.#held, ...wish.held })
     const log = new RecordingLog()

@@ -1,10 +1,11 @@
 import type { Certificates } from './certificates.ts'
+import { TestIssuer } from './test-issuer.ts'
 
 /**
  * plaintext       neither encrypted nor authenticated; always there, brokers talk over it
  * tls             server certificate
  * mtls            server and client certificate
- * sasl            TLS, and SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN as one of `users`, or OAUTHBEARER by `unsecuredToken`
+ * sasl            TLS, and SCRAM-SHA-512, SCRAM-SHA-256 or PLAIN as one of `users`, or OAUTHBEARER with a token of the fixture's issuer
  * sasl_plaintext  the same without TLS
  */
 export type ListenerName = 'plaintext' | 'tls' | 'mtls' | 'sasl' | 'sasl_plaintext'
@@ -17,13 +18,6 @@ export interface BrokerPlace {
   readonly controllerPort: number
   readonly ports: ReadonlyMap<ListenerName, number>
   readonly dataFolder: string
-}
-
-/** A token that the brokers take with OAUTHBEARER: JSON of a subject without a signature (RFC 7515 appendix A.5). */
-export function unsecuredToken(subject: string, expiresAtMs: number): string {
-  const part = (json: object) => Buffer.from(JSON.stringify(json)).toString('base64url')
-  const seconds = (epochMs: number) => Math.floor(epochMs / 1000)
-  return `${part({ alg: 'none' })}.${part({ sub: subject, iat: seconds(Date.now()), exp: seconds(expiresAtMs) })}.`
 }
 
 const protocols = {
@@ -41,7 +35,10 @@ const protocols = {
 export function serverProperties(
   place: BrokerPlace,
   all: readonly BrokerPlace[],
-  certificates: Certificates | undefined,
+  {
+    certificates,
+    issuer
+  }: { readonly certificates?: Certificates | undefined; readonly issuer?: TestIssuer | undefined },
   overrides: Readonly<Record<string, string>>
 ): string {
   const copies = String(all.length)
@@ -78,6 +75,7 @@ export function serverProperties(
     'share.coordinator.state.topic.num.partitions': '4',
     'log.cleaner.dedupe.buffer.size': String(4 << 20),
     ...(certificates === undefined ? {} : securityProperties(certificates)),
+    ...(issuer === undefined ? {} : tokenProperties(issuer)),
     ...overrides
   }
   return Object.entries(properties)
@@ -105,6 +103,22 @@ function securityProperties(certificates: Certificates): Record<string, string> 
     'ssl.truststore.location': certificates.ca,
     'listener.name.mtls.ssl.client.auth': 'required',
     ...(Object.fromEntries(sasl) as Record<string, string>)
+  }
+}
+
+/** Tokens are what they claim to be: signed by the issuer, for these brokers, and not expired. */
+function tokenProperties({ jwksUrl }: TestIssuer): Record<string, string> {
+  const { audience, issuer } = TestIssuer.expected
+  return {
+    'sasl.oauthbearer.jwks.endpoint.url': jwksUrl,
+    'sasl.oauthbearer.expected.audience': audience,
+    'sasl.oauthbearer.expected.issuer': issuer,
+    ...(Object.fromEntries(
+      ['sasl', 'sasl_plaintext'].map(listener => [
+        `listener.name.${listener}.oauthbearer.sasl.server.callback.handler.class`,
+        'org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallbackHandler'
+      ])
+    ) as Record<string, string>)
   }
 }
 

@@ -1,25 +1,40 @@
 import * as kafka from '@platformatic/kafka'
+import { MillraceError } from '../../../core/errors.ts'
 import type { Clock } from '../../../ports/clock.ts'
 import type { ClusterSecrets, ClusterSecurity } from '../../../ports/cluster-security.ts'
 import type { Log } from '../../../ports/log.ts'
+import type { LoginTurns } from '../../../ports/login-turns.ts'
 import { call, newestShared } from '../apis.ts'
 import type { ApiFamily, OfferedVersions } from '../apis.ts'
 import { AuthenticationRefused, BrokerUnreachable, errorCode, errorName } from '../problems.ts'
 import type { Wire } from '../wire.ts'
-import { credentialsFor } from './credentials.ts'
+import { credentialsFor, oidcFingerprint } from './credentials.ts'
 import type { Credentials } from './credentials.ts'
 import { inTime } from './in-time.ts'
-import { LoginGate } from './login-gate.ts'
 import { SaslRefusal } from './sasl-dialogue.ts'
 import { secretProblem } from './secret-problem.ts'
+import { TurnTaker } from './turn-taker.ts'
 
 /** While credentials cannot be had for a connection that lives, they are asked for again this often. */
 const retryMs = 3000
+/** A renewal waits for what is under way: a poll of a mapping that has nothing to do is answered after five seconds. */
+const longestAnswerMs = 7000
+/** Brokers refuse a second proof within a second. */
+const soonestMs = 1100
+
+export interface AuthenticatorOptions {
+  /** Names it among others: what one cluster refuses another may take. */
+  readonly cluster: string
+  readonly security: ClusterSecurity
+  /** For each answer, and for the credentials. */
+  readonly timeoutMs: number
+}
 
 export interface AuthenticatorDeps {
   readonly clock: Clock
   readonly log?: Log | undefined
   readonly secrets: ClusterSecrets
+  readonly logins: LoginTurns
 }
 
 /** A broker's connection with what it said it speaks. */
@@ -47,17 +62,20 @@ const exchanges: ApiFamily<[Buffer], SaslAnswer> = {
  * (KIP-368), with requests in flight going on. What fails then is a connection to make anew.
  */
 export class Authenticator {
+  readonly #cluster: string
   readonly #security: ClusterSecurity
   readonly #timeoutMs: number
   readonly #deps: AuthenticatorDeps
-  readonly #gate: LoginGate
+  readonly #logins: TurnTaker
+  readonly #tokens: TurnTaker
 
-  /** @param timeoutMs For each answer, and for the credentials. */
-  constructor(security: ClusterSecurity, timeoutMs: number, deps: AuthenticatorDeps) {
+  constructor({ cluster, security, timeoutMs }: AuthenticatorOptions, deps: AuthenticatorDeps) {
+    this.#cluster = cluster
     this.#security = security
     this.#timeoutMs = timeoutMs
     this.#deps = deps
-    this.#gate = new LoginGate(deps.clock)
+    this.#logins = new TurnTaker(deps.logins)
+    this.#tokens = new TurnTaker(deps.logins)
   }
 
   /** Rejects with AuthenticationRefused, or BrokerUnreachable that says which secret cannot be had. */
@@ -70,22 +88,50 @@ export class Authenticator {
   async #credentials({ host, wire }: OpenBroker): Promise<Credentials> {
     const { secrets, clock } = this.#deps
     try {
-      return await inTime(clock, this.#timeoutMs, credentialsFor(host, this.#security, secrets, clock))
+      const token = this.#security.oidc === undefined ? undefined : await this.#token(wire.address)
+      return await inTime(clock, this.#timeoutMs, credentialsFor(host, this.#security, { secrets, clock, token }))
     } catch (error) {
-      throw secretProblem(wire.address, error as Error)
+      throw error instanceof BrokerUnreachable ? error : secretProblem(wire.address, error as Error)
     }
   }
 
-  async #prove(broker: OpenBroker, credentials: Credentials): Promise<number> {
-    const { fingerprint, longestPauseMs, reference } = credentials
-    try {
-      return await broker.wire.alone(() =>
-        this.#gate.enter(fingerprint, longestPauseMs, () => this.#converse(broker, credentials))
-      )
-    } catch (error) {
-      if (error instanceof AuthenticationRefused && reference !== undefined) this.#deps.secrets.refused(reference)
-      throw error
+  /** A token endpoint is asked in turn as well: it counts wrong clients, and may be down for all who ask it. */
+  async #token(address: string): Promise<string> {
+    const { secrets, clock } = this.#deps
+    for (;;) {
+      const taken = await this.#tokens.take({
+        key: oidcFingerprint(this.#security.oidc),
+        run: () => inTime(clock, this.#timeoutMs, secrets.token(this.#security)),
+        refusalOf: error =>
+          error instanceof MillraceError && error.code === 'MILL_TOKEN_REFUSED'
+            ? { broker: address, reason: error.message }
+            : undefined,
+        failure: ({ reason }, cause) =>
+          new BrokerUnreachable(address, reason, { kind: 'authentication', stage: 'secret', cause })
+      })
+      if (taken !== undefined) return taken.result.value
     }
+  }
+
+  #prove(broker: OpenBroker, first: Credentials): Promise<number> {
+    const { wire } = broker
+    return wire.alone(async () => {
+      // Who waited for a pause to end looks whether the credentials have been exchanged meanwhile.
+      for (let credentials = first; ; credentials = await this.#credentials(broker)) {
+        const { fingerprint, reference } = credentials
+        const taken = await this.#logins.take({
+          key: `${fingerprint} ${this.#cluster}`,
+          run: () => this.#converse(broker, credentials),
+          refusalOf: error =>
+            error instanceof AuthenticationRefused ? { broker: error.broker, reason: error.reason } : undefined,
+          failure: ({ broker, reason }, cause) => {
+            if (reference !== undefined) this.#deps.secrets.refused(reference)
+            return new AuthenticationRefused(broker, reason, { cause })
+          }
+        })
+        if (taken !== undefined) return taken.result
+      }
+    })
   }
 
   /** Resolves to how long the broker believes it, in milliseconds; 0: for as long as the connection lives. */
@@ -123,7 +169,8 @@ export class Authenticator {
   /** Some time before the broker's deadline, and not all connections at once. */
   #renewIn(broker: OpenBroker, lifetimeMs: number): void {
     if (!(lifetimeMs > 0)) return
-    this.#later(broker, lifetimeMs * (0.8 + 0.1 * this.#deps.clock.chance()))
+    const latestMs = Math.max(soonestMs, lifetimeMs / 2, lifetimeMs - longestAnswerMs)
+    this.#later(broker, Math.min(lifetimeMs * (0.8 + 0.1 * this.#deps.clock.chance()), latestMs))
   }
 
   #later(broker: OpenBroker, delayMs: number): void {

@@ -10,27 +10,27 @@ import { scram } from './sasl-scram.ts'
 
 const userAgent = 'millrace/1'
 
-/** Accounts with passwords are locked after too many wrong ones; nobody locks a token. */
-const passwordPauseMs = 60_000
-const tokenPauseMs = 4000
-
 /** What proves, this once, who we are. */
 export interface Credentials {
   readonly dialogue: SaslDialogue
-  /** Tells them from others without giving them away. */
+  /** Tells them from others without giving them away: of what is kept, not of the token that was made with it this once. */
   readonly fingerprint: string
-  /** After a refusal the next try with the same waits at most this long. */
-  readonly longestPauseMs: number
   /** Where they come from, when that holds them itself. */
   readonly reference?: SecretReference
 }
 
-/** Asks for them anew: they may have been changed since the last connection. Rejects with what `ClusterSecrets` says. */
+export interface CredentialsDeps {
+  readonly secrets: ClusterSecrets
+  readonly clock: Clock
+  /** Of the OpenID token endpoint, if the cluster has one. */
+  readonly token: string | undefined
+}
+
+/** Asks for them anew: they may have been changed since the last connection. Rejects with what `deps` reject with. */
 export async function credentialsFor(
   host: string,
   security: ClusterSecurity,
-  secrets: ClusterSecrets,
-  clock: Clock
+  { secrets, clock, token }: CredentialsDeps
 ): Promise<Credentials> {
   const { mechanism } = security
   switch (mechanism) {
@@ -41,14 +41,22 @@ export async function credentialsFor(
     case 'PLAIN':
       return byPassword(security, secrets, plain)
     case 'OAUTHBEARER': {
-      const token = await tokenFor(security, secrets, clock)
-      return { dialogue: oauthBearer(token), fingerprint: 'token', longestPauseMs: tokenPauseMs }
+      const { iam, oidc } = security
+      // MSK's is made here; any other is asked for.
+      if (iam === undefined)
+        return {
+          dialogue: oauthBearer(named(token, 'oidc', mechanism), oidc?.extensions),
+          fingerprint: oidcFingerprint(oidc)
+        }
+      const keys = await secrets.awsKeys(iam)
+      const { value } = await mskToken(iam.region, keys, new Date(clock.now()), userAgent)
+      return { dialogue: oauthBearer(value), fingerprint: fingerprintOf('msk', iam.region, keys.accessKeyId) }
     }
     case 'AWS_MSK_IAM': {
       const iam = named(security.iam, 'iam', mechanism)
       const keys = await secrets.awsKeys(iam)
       const dialogue = mskIam(host, iam.region, keys, new Date(clock.now()), userAgent)
-      return { dialogue, fingerprint: keys.accessKeyId, longestPauseMs: tokenPauseMs }
+      return { dialogue, fingerprint: fingerprintOf(mechanism, iam.region, keys.accessKeyId) }
     }
     case undefined:
       throw new Error(`the protocol ${security.protocol} needs a mechanism`)
@@ -57,6 +65,9 @@ export async function credentialsFor(
   }
 }
 
+/** Of whoever asks the token endpoint for the same. */
+export const oidcFingerprint = (oidc: ClusterSecurity['oidc']): string => fingerprintOf('oidc', JSON.stringify(oidc))
+
 async function byPassword(
   { login: reference, mechanism = 'PLAIN' }: ClusterSecurity,
   secrets: ClusterSecrets,
@@ -64,17 +75,12 @@ async function byPassword(
 ): Promise<Credentials> {
   const from = named(reference, 'login', mechanism)
   const login = await secrets.login(from)
-  const fingerprint = createHash('sha256').update(`${login.username}\0${login.password}`).digest('base64')
-  return { dialogue: open(login), fingerprint, longestPauseMs: passwordPauseMs, reference: from }
+  const fingerprint = fingerprintOf(mechanism, login.username, login.password)
+  return { dialogue: open(login), fingerprint, reference: from }
 }
 
-/** MSK's is made here; any other is asked for. */
-async function tokenFor(security: ClusterSecurity, secrets: ClusterSecrets, clock: Clock): Promise<string> {
-  const { iam } = security
-  if (iam === undefined) return (await secrets.token(security)).value
-  const keys = await secrets.awsKeys(iam)
-  return (await mskToken(iam.region, keys, new Date(clock.now()), userAgent)).value
-}
+const fingerprintOf = (...parts: readonly (string | undefined)[]): string =>
+  createHash('sha256').update(parts.join('\0')).digest('base64')
 
 function named<Part>(part: Part | undefined, name: string, mechanism: string): Part {
   if (part === undefined) throw new Error(`the mechanism ${mechanism} needs the cluster's "${name}"`)

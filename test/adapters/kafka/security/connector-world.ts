@@ -13,12 +13,13 @@ export function connectorWorld(
   t: TestContext,
   security: ClusterSecurity,
   held: FakeSecrets['current'] = {},
-  deps: Partial<ConnectorDeps> = {}
+  deps: Partial<ConnectorDeps> = {},
+  bootstrapServers: readonly string[] = ['test:1']
 ) {
   const secrets = new FakeSecrets(held)
   const log = new RecordingLog()
   const pool = new BufferPool(8 << 20)
-  const settings = { clientId: 'test', connectTimeoutMs: 1000, requestTimeoutMs: 2000, security }
+  const settings = { bootstrapServers, clientId: 'test', connectTimeoutMs: 1000, requestTimeoutMs: 2000, security }
   const connector = new BrokerConnector(settings, { clock: systemClock, pool, secrets, log, ...deps })
   const wires: Wire[] = []
   t.after(() => {

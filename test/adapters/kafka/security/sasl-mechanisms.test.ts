@@ -106,6 +106,16 @@ suite('OAUTHBEARER (RFC 7628)', () => {
     ])
   })
 
+  test('says extensions after the token, as Kafka’s own client does (KIP-342)', async () => {
+    const extensions = [
+      ['logicalCluster', 'lkc-1'],
+      ['identityPoolId', 'pool=2;"x"']
+    ] as const
+    assert.deepEqual(await said(oauthBearer('t', extensions), ''), [
+      'n,,\x01auth=Bearer t\x01logicalCluster=lkc-1\x01identityPoolId=pool=2;"x"\x01\x01'
+    ])
+  })
+
   test('of a token that is refused tells why, after it said that it has read it', async () => {
     const dialogue = oauthBearer('t')
     await dialogue.next()
