@@ -25,6 +25,8 @@ import type { PollerAssignment, PollerReport } from '../ports/poller-host.ts'
 
 if (parentPort === null) throw new Error('poller-thread runs as a worker thread only')
 const port = parentPort
+// A report of the process has one of each thread, with the environment anew.
+process.report.excludeEnv = true
 const {
   logLevel,
   drainMs,

@@ -98,6 +98,11 @@ export class MillraceProcess implements AsyncDisposable {
     return pid
   }
 
+  /** Resolves when its present life has ended. */
+  get exited(): Promise<Exit> {
+    return this.#exited
+  }
+
   /** The key that it made at its first start. */
   async credentials(): Promise<{ readonly accessKeyId: string; readonly secretAccessKey: string }> {
     const text = await readFile(join(this.dataDir, 'credentials.json'), 'utf8')

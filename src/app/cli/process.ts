@@ -1,4 +1,5 @@
 import process from 'node:process'
+import { exitCodes } from '../exit-codes.ts'
 import { listenForSignals } from '../signals.ts'
 import { runCli } from './program.ts'
 
@@ -12,6 +13,7 @@ export async function runProcess(): Promise<void> {
     if (error.code !== 'EPIPE') throw error
     process.exit()
   })
+  tellCrashesOnly()
   using signals = listenForSignals(process, code => process.exit(code))
   const terminal = process.stdout.isTTY
   process.exitCode = await runCli(process.argv.slice(2), {
@@ -28,4 +30,18 @@ export async function runProcess(): Promise<void> {
     colour: terminal && !process.env['NO_COLOR']
   })
   setTimeout(() => process.exit(), lingerMs).unref()
+}
+
+/**
+ * What breaks ends the process with its stack and nothing else: Node would print all that an error carries, and the errors of many
+ * libraries carry requests with the keys that they were signed with. Reports, for those who turn them on, are made without environment.
+ */
+function tellCrashesOnly(): void {
+  process.report.excludeEnv = true
+  process.on('uncaughtException', (error: unknown) => {
+    const what = error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : typeof error
+    process.stderr.write(`millrace: broke: ${what}\n`)
+    if (process.report.reportOnUncaughtException) process.report.writeReport()
+    process.exit(exitCodes.failure)
+  })
 }
