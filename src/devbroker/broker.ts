@@ -19,6 +19,8 @@ export interface EmbeddedBrokerOptions {
   readonly host?: string
   /** Default 0: a free port, kept over a stop and a start. */
   readonly port?: number
+  /** What clients are told instead, say the address of a proxy. */
+  readonly advertised?: { readonly host: string; readonly port: number }
   /** Bytes of records that all topics hold together. Past it the oldest batches go first. Default 512 MiB. */
   readonly maxBytes?: number
   /** Whether a client that asks for an unknown topic gets one. Default false. */
@@ -44,6 +46,7 @@ export interface EmbeddedBrokerOptions {
  */
 export class EmbeddedBroker implements AsyncDisposable {
   readonly #host: string
+  readonly #advertised: EmbeddedBrokerOptions['advertised']
   readonly #state: BrokerState
   readonly #faults = new Faults()
   readonly #responder: Responder
@@ -58,6 +61,7 @@ export class EmbeddedBroker implements AsyncDisposable {
     const { clock = Date, log = () => undefined } = options
     this.#host = options.host ?? '127.0.0.1'
     this.#port = options.port ?? 0
+    this.#advertised = options.advertised
     this.#log = log
     this.#state = new BrokerState({
       maxBytes: options.maxBytes ?? 512 * 1024 * 1024,
@@ -215,7 +219,8 @@ export class EmbeddedBroker implements AsyncDisposable {
     // Listening on a wildcard, the address that a client has reached us by is the one that it can reach us by.
     const isWildcard = this.#host === '0.0.0.0' || this.#host === '::'
     const host = isWildcard ? (socket.localAddress ?? '127.0.0.1').replace(/^::ffff:/, '') : this.#host
-    const caller = { advertised: { host, port: this.#port }, clientHost: `/${socket.remoteAddress ?? ''}` }
+    const advertised = this.#advertised ?? { host, port: this.#port }
+    const caller = { advertised, clientHost: `/${socket.remoteAddress ?? ''}` }
     const respond = (frame: Buffer, signal: AbortSignal) => this.#responder.respond(frame, { ...caller, signal })
     const connection = new Connection(socket, respond, this.#log)
     this.#connections.add(connection)

@@ -44,6 +44,7 @@ await kafkaSuite('millrace doctor on a cluster that wants proof', () => {
 
   interface Wish {
     readonly login?: { readonly username: string; readonly password: string }
+    readonly client?: { readonly clientId: string; readonly clientSecret: string }
     readonly more?: readonly string[]
   }
 
@@ -52,7 +53,7 @@ await kafkaSuite('millrace doctor on a cluster that wants proof', () => {
     t: TestContext,
     server: string,
     access: readonly string[],
-    { login = { username: 'alice', password: users.alice }, more = [] }: Wish = {}
+    { login = { username: 'alice', password: users.alice }, client = kafka.issuer.client, more = [] }: Wish = {}
   ) {
     const cwd = await mkdtemp(join(tmpdir(), 'millrace-doctor-'))
     t.after(() => rm(cwd, { recursive: true }))
@@ -63,7 +64,8 @@ await kafkaSuite('millrace doctor on a cluster that wants proof', () => {
         certificate: await readFile(clientCert, 'utf8'),
         privateKey: await readFile(clientKey, 'utf8')
       },
-      SASL_SCRAM_512_AUTH: login
+      SASL_SCRAM_512_AUTH: login,
+      BASIC_AUTH: client
     }
     for (const [name, content] of Object.entries(held)) await writeFile(join(cwd, name), JSON.stringify(content))
     const secrets = Object.fromEntries(Object.keys(held).map(name => [arn(name), { file: `./${name}` }]))
@@ -75,7 +77,7 @@ await kafkaSuite('millrace doctor on a cluster that wants proof', () => {
       io
     )
     const { steps } = JSON.parse(io.out) as Account
-    for (const secret of ['CANARY-value', login.password, users.alice])
+    for (const secret of ['CANARY-value', login.password, client.clientSecret, users.alice])
       assert.ok(!`${io.out}${io.err}`.includes(secret), `${secret} is shown`)
     const step = (name: string, about?: string): StepReport =>
       steps.find(each => each.step === name && (about === undefined || each.about === about)) ??
@@ -95,6 +97,33 @@ await kafkaSuite('millrace doctor on a cluster that wants proof', () => {
     assert.match(step('record').detail, /^partition \d, offset 0, 12 bytes/)
     // A name that nobody was given: what counts is that the mapping's own is allowed.
     assert.deepEqual([step('group join').result, step('ACL Read', `group ${group}`).result], ['skipped', 'ok'])
+  })
+
+  test('a token of an issuer: that it is given, that the brokers believe it, and what to do when either fails', async t => {
+    const { issuer } = kafka
+    issuer.subject = 'alice'
+    const endpoint = ['--tag', `millrace:oidc-token-endpoint=${issuer.tokenUrl}`]
+    const tokens = ['SERVER_ROOT_CA_CERTIFICATE', 'BASIC_AUTH']
+    const server = kafka.bootstrap('sasl')[0]!
+    const about = `${arn('BASIC_AUTH')} at ${issuer.tokenUrl}`
+    const more = [...endpoint, '--tag', 'millrace:oidc-extensions=logicalCluster=lkc-1,identityPoolId=pool-2']
+    const well = await examine(t, server, tokens, { more })
+    assert.deepEqual([well.failed, well.code], [[], 0])
+    assert.match(well.step('secret', about).detail, /^a token was given, good for \d\d s$/)
+    assert.equal(well.step('clock').about, new URL(issuer.tokenUrl).host)
+    assert.deepEqual([well.step('SASL').about, well.step('SASL').result], ['OAUTHBEARER', 'ok'])
+
+    const stranger = { ...issuer.client, clientSecret: 'CANARY-wrong' }
+    const unknown = await examine(t, server, tokens, { client: stranger, more: endpoint })
+    assert.deepEqual(unknown.failed, ['secret', 'SASL'])
+    assert.match(unknown.step('secret', about).detail, /HTTP 401, invalid_client$/)
+    assert.match(unknown.step('secret', about).advice ?? '', /^Correct clientId and clientSecret/)
+
+    issuer.lifeMs = -60_000
+    const expired = await examine(t, server, tokens, { more: endpoint })
+    issuer.lifeMs = 60_000
+    assert.deepEqual(expired.failed, ['SASL'])
+    assert.match(expired.step('SASL').advice ?? '', /^Have the issuer give tokens as the brokers expect them/)
   })
 
   test('mutual TLS is looked at with the certificate, and the lack of one is told', async t => {

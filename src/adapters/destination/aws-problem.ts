@@ -74,7 +74,7 @@ function errorName(error: unknown): string {
   return best.split('.').at(-1) ?? best
 }
 
-function statusOf(error: unknown): number | undefined {
+export function statusOf(error: unknown): number | undefined {
   const { $metadata } = error as { $metadata?: { httpStatusCode?: number } }
   return $metadata?.httpStatusCode
 }

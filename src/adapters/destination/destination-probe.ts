@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { targetText, type DestinationTarget } from '../../core/destination/target.ts'
 import type { MappingCredentials } from '../../ports/aws-credentials.ts'
 import { clientConfig } from './aws-client.ts'
-import { problemKind } from './aws-problem.ts'
+import { problemKind, statusOf } from './aws-problem.ts'
 import { hasOwnEndpoint } from './s3.ts'
 
 export interface DestinationProbeOptions {
@@ -38,19 +38,19 @@ export async function probeDestination(
       const client = new SQSClient({ ...once, useQueueUrlAsEndpoint: false })
       const { queueName: QueueName, accountId: QueueOwnerAWSAccountId } = target
       const ask = () => client.send(new GetQueueUrlCommand({ QueueName, QueueOwnerAWSAccountId }), { abortSignal })
-      return asked(ask, client, 'sqs:GetQueueUrl', 'sqs:SendMessage')
+      return asked(ask, client, { looking: 'sqs:GetQueueUrl', writing: `sqs:SendMessage on ${targetText(target)}` })
     }
     case 'sns': {
       const { SNSClient, GetTopicAttributesCommand } = await import('@aws-sdk/client-sns')
       const client = new SNSClient(once)
       const ask = () => client.send(new GetTopicAttributesCommand({ TopicArn: target.arn }), { abortSignal })
-      return asked(ask, client, 'sns:GetTopicAttributes', 'sns:Publish')
+      return asked(ask, client, { looking: 'sns:GetTopicAttributes', writing: `sns:Publish on ${target.arn}` })
     }
     case 's3': {
       const { S3Client, HeadBucketCommand } = await import('@aws-sdk/client-s3')
       const client = new S3Client({ ...once, followRegionRedirects: true, forcePathStyle: hasOwnEndpoint() })
       const ask = () => client.send(new HeadBucketCommand({ Bucket: target.bucket }), { abortSignal })
-      return asked(ask, client, 's3:ListBucket', 's3:PutObject')
+      return asked(ask, client, { looking: 's3:ListBucket', writing: `s3:PutObject on ${targetText(target)}/*` })
     }
     case 'file':
       return probeFile(join(options.destinationDir, target.name), targetText(target))
@@ -63,19 +63,23 @@ export async function probeDestination(
 async function asked(
   ask: () => Promise<unknown>,
   client: { destroy: () => void },
-  looking: string,
-  writing: string
+  { looking, writing }: { readonly looking: string; readonly writing: string }
 ): Promise<DestinationState> {
+  const untold = `${writing} was not tried: only a delivery tells whether it is allowed`
   try {
     await ask()
-    return { kind: 'ready', text: `it is there; ${writing} is needed to write to it` }
+    return { kind: 'ready', text: `it is there (${looking}); ${untold}` }
   } catch (error) {
-    if (!/^(AccessDenied|AuthorizationError|403|Forbidden)$/.test(problemKind(error))) throw error
-    return { kind: 'uncertain', text: `${looking} is not allowed, so that it cannot be looked at without writing` }
+    if (!isDenied(error)) throw error
+    return { kind: 'uncertain', text: `${looking} is not allowed, so that it cannot be looked at; ${untold}` }
   } finally {
     client.destroy()
   }
 }
+
+/** The answer to a HEAD has no body that could say why. */
+const isDenied = (error: unknown): boolean =>
+  /^(AccessDenied|AuthorizationError|403|Forbidden)$/.test(problemKind(error)) || statusOf(error) === 403
 
 async function probeFile(path: string, name: string): Promise<DestinationState> {
   // What is missing is made at the first delivery, in the nearest folder that is there.

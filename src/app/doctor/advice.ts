@@ -1,5 +1,6 @@
 import { problemOf } from '../../adapters/kafka/problems.ts'
 import { MillraceError, type ErrorCode } from '../../core/errors.ts'
+import type { ClusterSecurity } from '../../ports/cluster-security.ts'
 import type { ConsumerProblem } from '../../ports/consumer.ts'
 
 /** A failure in the user's terms, and the one thing to do about it. */
@@ -73,6 +74,15 @@ export function adviceFor({ kind, stage, message }: Pick<ConsumerProblem, 'kind'
     default:
       throw new Error(`no advice for ${kind satisfies never}`)
   }
+}
+
+/** Who proves it with AWS credentials or a token has no user at the brokers that could be corrected. */
+export function tokenAdvice({ iam, oidc }: ClusterSecurity): string | undefined {
+  if (iam !== undefined)
+    return 'Allow kafka-cluster:Connect on the cluster to the AWS credentials in use ("millrace policy kafka UUID" prints the policy), and see that they are of the right account.'
+  if (oidc !== undefined)
+    return 'Have the issuer give tokens as the brokers expect them: issuer, audience, scope, extensions. Why a token was refused is in the log of the brokers.'
+  return undefined
 }
 
 function connectionAdvice(stage: ConsumerProblem['stage'], message: string): string {

@@ -6,7 +6,7 @@ import {
 } from '../../adapters/kafka/broker-reach.ts'
 import { ClusterProbe, type ProbedTopic, type TopicOperation } from '../../adapters/kafka/cluster-probe.ts'
 import { parseAddress, type BrokerAddress } from '../../adapters/kafka/cluster.ts'
-import { BrokerUnreachable, errorCode, KafkaRefusal } from '../../adapters/kafka/problems.ts'
+import { AuthenticationRefused, BrokerUnreachable, errorCode, KafkaRefusal } from '../../adapters/kafka/problems.ts'
 import { TlsSource } from '../../adapters/kafka/security/tls.ts'
 import { readTopic } from '../../adapters/kafka/topic-reader.ts'
 import { silentLog } from '../../adapters/log/silent.ts'
@@ -15,6 +15,7 @@ import { column } from '../../core/record.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { ClusterSecrets } from '../../ports/cluster-security.ts'
 import type { ClusterAddress } from '../../ports/consumer.ts'
+import { tokenAdvice } from './advice.ts'
 import { Complaint, NotDone, type Finding, type Line } from './checkup.ts'
 import type { Patient } from './patient.ts'
 
@@ -158,8 +159,15 @@ async function examineOpening(probe: ClusterProbe, { security }: ClusterAddress,
     return false
   }
   const proved = await line.run('SASL', security.mechanism, async () => {
-    const { broker } = await opening
-    return { detail: `${broker} believes us`, value: true }
+    try {
+      const { broker } = await opening
+      return { detail: `${broker} believes us`, value: true }
+    } catch (error) {
+      const advice = tokenAdvice(security)
+      if (advice !== undefined && error instanceof AuthenticationRefused && !error.reason.includes('does not take'))
+        throw new Complaint(error.reason, advice, { cause: error })
+      throw error
+    }
   })
   return proved === true
 }

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import { createServer as createTlsServer } from 'node:tls'
 import type { TlsOptions } from 'node:tls'
@@ -22,6 +22,15 @@ export interface SaslBrokerOptions {
   readonly authenticate?: (message: Buffer, mechanism: string) => SaslReply
   /** How long any other request takes. Default 0. */
   readonly workMs?: number
+  /** A broker without a door, which answers all other requests. */
+  readonly upstream?: Upstream
+}
+
+export interface Upstream {
+  /** Asked at the first request. */
+  readonly port: () => number
+  /** Keys and versions of its APIs. */
+  readonly offered: readonly (readonly [key: number, min: number, max: number])[]
 }
 
 const api = { versions: 18, handshake: 17, authenticate: 36, echo: 9999 } as const
@@ -79,6 +88,12 @@ export class SaslBroker {
     this.#sockets.add(socket)
     socket.on('error', () => undefined)
     const session = { mechanism: '', exchanging: false }
+    const { upstream } = this.#options
+    let onward: Socket | undefined
+    const forward = (frame: Buffer) => {
+      onward ??= connectOnward(socket, upstream!.port())
+      onward.write(frame)
+    }
     let bytes = Buffer.alloc(0)
     let turn = Promise.resolve()
     socket.on('data', data => {
@@ -86,12 +101,17 @@ export class SaslBroker {
       while (bytes.length >= 4 && bytes.length >= 4 + bytes.readInt32BE(0)) {
         const request = bytes.subarray(4, 4 + bytes.readInt32BE(0))
         bytes = bytes.subarray(4 + request.length)
-        turn = turn.then(() => this.#request(socket, request, session))
+        turn = turn.then(() => this.#request(socket, request, session, upstream === undefined ? undefined : forward))
       }
     })
   }
 
-  async #request(socket: Socket, request: Buffer, session: { mechanism: string; exchanging: boolean }): Promise<void> {
+  async #request(
+    socket: Socket,
+    request: Buffer,
+    session: { mechanism: string; exchanging: boolean },
+    forward: ((frame: Buffer) => void) | undefined
+  ): Promise<void> {
     const reader = Reader.from(Buffer.from(request))
     const apiKey = reader.readInt16()
     reader.readInt16()
@@ -103,7 +123,7 @@ export class SaslBroker {
       head.writeInt32BE(correlationId, 4)
       socket.write(Buffer.concat([head, body]))
     }
-    if (apiKey === api.versions) return send(versions())
+    if (apiKey === api.versions) return send(versions(this.#options.upstream?.offered ?? []))
     if (apiKey === api.handshake) return send(this.#handshake(reader.readString(false), session))
     if (apiKey === api.authenticate) {
       reader.readTaggedFields()
@@ -114,6 +134,7 @@ export class SaslBroker {
       socket.destroy()
       return
     }
+    if (forward !== undefined) return forward(framed(request))
     const { workMs = 0 } = this.#options
     if (workMs > 0) await new Promise(resolve => setTimeout(resolve, workMs))
     this.echoes++
@@ -148,12 +169,28 @@ export class SaslBroker {
   }
 }
 
-function versions(): Buffer {
-  const offered = [
+function connectOnward(socket: Socket, port: number): Socket {
+  const onward = connect(port, '127.0.0.1')
+  onward.on('error', () => socket.destroy())
+  onward.pipe(socket)
+  socket.once('close', () => onward.destroy())
+  return onward
+}
+
+function framed(body: Buffer): Buffer {
+  const length = Buffer.alloc(4)
+  length.writeInt32BE(body.length)
+  return Buffer.concat([length, body])
+}
+
+function versions(more: Upstream['offered']): Buffer {
+  const door = [
     [api.versions, 0, 3],
     [api.handshake, 0, 1],
     [api.authenticate, 0, 2]
   ] as const
+  const own = new Set<number>(door.map(([key]) => key))
+  const offered = [...door, ...more.filter(([key]) => !own.has(key))]
   const w = Writer.create().appendInt16(0)
   w.appendArray([...offered], (w, [key, min, max]) => w.appendInt16(key).appendInt16(min).appendInt16(max))
   return w.appendInt32(0).appendTaggedFields().buffer
