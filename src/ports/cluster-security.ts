@@ -73,7 +73,7 @@ export interface ClusterSecrets {
   clientCertificate(reference: SecretReference): Promise<ClientCertificate>
   /** PEM. */
   serverRootCa(reference: SecretReference): Promise<string>
-  /** Of the OpenID token endpoint. Never from a cache: a token for each authentication. */
+  /** Of the OpenID token endpoint: a new one for each authentication; while the endpoint is down the last one, as long as it is good. */
   token(security: ClusterSecurity): Promise<BearerToken>
   awsKeys(identity: AwsIdentity): Promise<AwsKeys>
   /** The broker refused what this secret holds: until it holds something else it is read anew, twice a second at most. */

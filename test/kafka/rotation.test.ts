@@ -3,17 +3,23 @@ import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test, type TestContext } from 'node:test'
+import { setTimeout as pause } from 'node:timers/promises'
 import { MillraceWorld } from '../e2e/millrace-world.ts'
 import { Authority } from '../support/kafka/authority.ts'
 import { kafkaForSuite, kafkaSuite } from '../support/kafka/kafka-suite.ts'
 import { changePassword } from '../support/kafka/scram-passwords.ts'
 import { users, type ListenerName } from '../support/kafka/server-properties.ts'
 import { mappingWhen } from '../support/mapping-api.ts'
+import { eventually } from '../support/poll.ts'
 import { assertExactlyOnce, realKafka } from '../support/written-topic.ts'
 
 const arn = (name: string): string => `arn:aws:secretsmanager:us-east-1:000000000000:secret:${name}`
 const passwordChanges = 20
-const certificateChanges = 5
+const certificateChanges = 4
+/** Of each: it has expired when its successor has to be shown. */
+const certificateLifeMs = 7_000
+/** Of the token issuer; a run by hand makes it the five minutes of real ones. */
+const outageMs = Number(process.env['MILLRACE_TEST_OUTAGE_SECONDS'] ?? 0) * 1_000
 
 await kafkaSuite('secrets that change under load', () => {
   const kafka = kafkaForSuite({
@@ -82,27 +88,45 @@ await kafkaSuite('secrets that change under load', () => {
         await world.succeeded(topic.total)
       }
       const joins = await sound()
+      t.diagnostic(`${passwordChanges} passwords, ${topic.total} records, ${joins.length} joins`)
       assert.ok(joins.length <= 1, `${joins.length} joins: connections came and went, the member stayed`)
     })
 
-    test(`${certificateChanges} changes of a client certificate`, async t => {
-      const { topic, map, write, sound, world } = await setup(t, 'certificates', 'mtls', [
+    test(`${certificateChanges} changes of a client certificate, each when its predecessor is about to expire`, async t => {
+      const { topic, map, write, sound, world, millrace } = await setup(t, 'certificates', 'mtls', [
         'CLIENT_CERTIFICATE_TLS_AUTH'
       ])
       const { ca, caKey } = kafka.certificates
       const authority = new Authority(await readFile(ca, 'utf8'), await readFile(caKey, 'utf8'))
       const renew = async () => {
-        const { certificatePem, privateKeyPem } = await authority.issue({ commonName: 'client' })
+        const until = new Date(Date.now() + certificateLifeMs)
+        const { certificatePem, privateKeyPem } = await authority.issue({ commonName: 'client', until })
         await write('CLIENT_CERTIFICATE_TLS_AUTH', { certificate: certificatePem, privateKey: privateKeyPem })
+        return until.getTime()
       }
-      await renew()
+      const cuts = () =>
+        millrace.log.filter(({ error }) => typeof error === 'string' && error.includes('closed the connection')).length
+      const flow = async (untilMs: number) => {
+        do {
+          await topic.write(5)
+          await world.succeeded(topic.total)
+        } while (Date.now() < untilMs)
+      }
+      let expiresMs = await renew()
       await map()
       for (let change = 1; change <= certificateChanges; change++) {
-        await topic.write(10)
-        await renew()
-        await world.succeeded(topic.total)
+        await flow(expiresMs - certificateLifeMs / 2)
+        const before = expiresMs
+        expiresMs = await renew()
+        await flow(before)
+        // Idle connections are cut: new ones have to show the new certificate, for the old one has expired.
+        const cut = cuts()
+        await eventually(() => cuts() > cut, { describe: 'an idle connection was cut', timeoutMs: 20_000 })
+        await flow(0)
+        expiresMs = await renew()
       }
       await sound()
+      t.diagnostic(`${certificateChanges} certificates were swapped, ${cuts()} connections cut, ${topic.total} records`)
     })
 
     test('a token issuer that is down: living connections go on, and all goes on when it is back', async t => {
@@ -111,6 +135,7 @@ await kafkaSuite('secrets that change under load', () => {
       const tags = { 'millrace:oidc-token-endpoint': issuer.tokenUrl }
       const { topic, map, write, sound, world, millrace } = await setup(t, 'tokens', 'sasl', ['BASIC_AUTH'], tags)
       await write('BASIC_AUTH', issuer.client)
+      const beganMs = Date.now()
       const uuid = await map()
       await topic.write(10)
       await world.succeeded(topic.total)
@@ -123,11 +148,22 @@ await kafkaSuite('secrets that change under load', () => {
         LastProcessingResult.startsWith('PROBLEM')
       )
       assert.match(failed.LastProcessingResult ?? '', /The token endpoint .* gave no token: HTTP 503/)
+      const downMs = Date.now()
+      while (Date.now() - downMs < outageMs) {
+        await topic.write(1)
+        await pause(1_000)
+      }
       await topic.write(10)
       issuer.isDown = false
+      const upMs = Date.now()
       await sound()
+      const caughtUpMs = Date.now() - upMs
       await mappingWhen(api, uuid, 'well', ({ LastProcessingResult }) => LastProcessingResult === 'OK')
       assert.ok(issuer.given > 3, 'tokens were renewed')
+      t.diagnostic(
+        `the issuer was down for ${upMs - downMs} ms of ${Date.now() - beganMs}; ${topic.total} records, all of them ` +
+          `${caughtUpMs} ms after it was back, ${issuer.given} tokens given, ${issuer.asked} asked for`
+      )
     })
   })
 })

@@ -18,22 +18,42 @@ const patienceMs = 2_500
 const mostBytes = 1024 * 1024
 /** RFC 6749 only recommends `expires_in`. */
 const assumedLifeMs = 5 * 60_000
+/** What is left of a token that is shown once more. */
+const leastLifeMs = 10_000
 
 /** Asks OpenID token endpoints. Whoever makes a mapping names the endpoint: it must not lead to where a cloud gives away credentials. */
 export class OidcTokens {
   readonly #guard: AddressGuard
   readonly #agent: Agent
+  /** The last of each client, for when its endpoint is down. */
+  readonly #last = new Map<string, BearerToken>()
 
   constructor(guard = new AddressGuard()) {
     this.#guard = guard
     this.#agent = new Agent({ connections: 4, connect: { lookup: guardedLookup(lookup, guard), timeout: patienceMs } })
   }
 
-  /** A token by client credentials (RFC 6749, 4.4). Rejects with `MILL_TOKEN_REFUSED`; what the endpoint wrote is not repeated, but for its error code. */
-  fetch(request: OidcRequest, client: OidcClientContent, nowMs: number): Promise<BearerToken> {
-    return fetchToken(request, client, { nowMs, guard: this.#guard, dispatcher: this.#agent })
+  /**
+   * A new token by client credentials (RFC 6749, 4.4); the last one, while it is good, when the endpoint is down.
+   * Rejects with `MILL_TOKEN_REFUSED`; what the endpoint wrote is not repeated, but for its error code.
+   */
+  async fetch(request: OidcRequest, client: OidcClientContent, nowMs: number): Promise<BearerToken> {
+    const key = JSON.stringify([request.tokenEndpoint, request.scope, client.clientId])
+    try {
+      const token = await fetchToken(request, client, { nowMs, guard: this.#guard, dispatcher: this.#agent })
+      this.#last.set(key, token)
+      return token
+    } catch (error) {
+      const last = this.#last.get(key)
+      if (error instanceof Outage && last !== undefined && last.expiresAtMs - nowMs > leastLifeMs) return last
+      this.#last.delete(key)
+      throw new MillraceError('MILL_TOKEN_REFUSED', [request.tokenEndpoint, (error as Error).message])
+    }
   }
 }
+
+/** Nobody said that the client may have no token. */
+class Outage extends Error {}
 
 interface Asking {
   readonly nowMs: number
@@ -46,9 +66,6 @@ async function fetchToken(
   client: OidcClientContent,
   { nowMs, guard, dispatcher }: Asking
 ): Promise<BearerToken> {
-  const fail = (why: string): never => {
-    throw new MillraceError('MILL_TOKEN_REFUSED', [tokenEndpoint, why])
-  }
   const form = new URLSearchParams({ grant_type: 'client_credentials', ...(scope === undefined ? {} : { scope }) })
   const login = `${encodeURIComponent(client.clientId)}:${encodeURIComponent(client.clientSecret)}`
   let status: number
@@ -69,16 +86,17 @@ async function fetchToken(
     status = answer.statusCode
     text = await readAtMost(answer.body, mostBytes)
   } catch (error) {
-    return fail(reasonOf(error))
+    throw new Outage(reasonOf(error))
   }
   const members = readObject(text)
   if (status !== 200) {
     const code = members?.['error']
     // An error code of RFC 6749 is a word; anything else may repeat what was sent.
-    return fail(`HTTP ${status}${typeof code === 'string' && /^[a-z_]{1,64}$/.test(code) ? `, ${code}` : ''}`)
+    const why = `HTTP ${status}${typeof code === 'string' && /^[a-z_]{1,64}$/.test(code) ? `, ${code}` : ''}`
+    throw status >= 500 || status === 429 ? new Outage(why) : new Error(why)
   }
   const token = members?.['access_token']
-  if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) return fail('its answer has no access_token')
+  if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) throw new Error('its answer has no access_token')
   const seconds = Number(members?.['expires_in'])
   return { value: token, expiresAtMs: nowMs + (seconds > 0 ? seconds * 1000 : assumedLifeMs) }
 }

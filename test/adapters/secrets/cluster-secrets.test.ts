@@ -269,6 +269,38 @@ describe('tokens of an OpenID endpoint', () => {
       })
     })
 
+  test('are shown again while the endpoint is down, as long as they are good; not when it says no', async t => {
+    const answers: { status: number; body: unknown }[] = []
+    const given = { status: 200, body: { access_token: 't1', expires_in: 60 } }
+    const endpoint = await tokenEndpoint(t, () => answers.shift() ?? { status: 503, body: '' })
+    const { secrets, clock } = setup({ environment: client })
+    const token = () => secrets.token(oidcSecurity(endpoint)).then(({ value }) => value)
+    await assert.rejects(token(), /HTTP 503$/)
+    answers.push(given)
+    assert.deepEqual([await token(), await token()], ['t1', 't1'])
+    await clock.advance(49_000)
+    assert.equal(await token(), 't1')
+    await clock.advance(1_000)
+    await assert.rejects(token(), /HTTP 503$/)
+    answers.push(given, { status: 401, body: { error: 'invalid_client' } })
+    assert.equal(await token(), 't1')
+    await assert.rejects(token(), /HTTP 401, invalid_client$/)
+    await assert.rejects(token(), /HTTP 503$/)
+  })
+
+  test('of a client that was refused are asked for with what the secret holds then', async t => {
+    const environment: Record<string, string> = { THE_SECRET: '{"clientId":"i","clientSecret":"old"}' }
+    const endpoint = await tokenEndpoint(t, (_form, authorization) =>
+      Buffer.from(authorization.slice(6), 'base64').toString() === 'i:new'
+        ? { status: 200, body: { access_token: 't1' } }
+        : { status: 401, body: { error: 'invalid_client' } }
+    )
+    const { secrets } = setup({ environment })
+    await assert.rejects(secrets.token(oidcSecurity(endpoint)), /invalid_client/)
+    environment['THE_SECRET'] = '{"clientId":"i","clientSecret":"new"}'
+    assert.equal((await secrets.token(oidcSecurity(endpoint))).value, 't1')
+  })
+
   test('an endpoint where a cloud gives away credentials is not asked', async () => {
     for (const host of ['169.254.169.254', '[fd00:ec2::254]', '[::ffff:169.254.169.254]'])
       await assert.rejects(setup({ environment: client }).secrets.token(oidcSecurity(`http://${host}/token`)), {

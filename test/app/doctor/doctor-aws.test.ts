@@ -78,7 +78,7 @@ suite('millrace doctor on a cluster that takes IAM (reference 9.5)', () => {
 
   /** The members of a presigned request, of a token. */
   function signedBy(message: Buffer): Record<string, string> {
-    const [, token = ''] = /^n,,\x01auth=Bearer ([\w-]+)\x01\x01$/.exec(message.toString()) ?? []
+    const token = message.toString().slice('n,,\x01auth=Bearer '.length, -'\x01\x01'.length)
     const { host, searchParams } = new URL(Buffer.from(token, 'base64url').toString())
     const members = [...searchParams].map(([name, value]) => [name.toLowerCase(), value])
     return { ...(Object.fromEntries(members) as Record<string, string>), host }

@@ -14,6 +14,8 @@ export interface CertificateWish {
   readonly names?: string
   /** Negative: it has expired. Default 30. */
   readonly days?: number
+  /** To the second; instead of `days`. */
+  readonly until?: Date
 }
 
 /** A certificate authority of a test's own, by openssl, with keys of elliptic curves: one certificate takes 20 ms. */
@@ -35,17 +37,42 @@ export class Authority {
     })
   }
 
-  issue({ commonName, names, days = 30 }: CertificateWish): Promise<ClientCertificate> {
+  issue({ commonName, names, days = 30, until }: CertificateWish): Promise<ClientCertificate> {
     return inFolder(async (openssl, read, write) => {
       const extension = names === undefined ? [] : ['-addext', `subjectAltName=${names}`]
       await Promise.all([write('ca.pem', this.pem), write('ca.key', this.#key)])
       await openssl('req', ...ecKey, '-subj', `/CN=${commonName}`, ...extension, '-keyout', 'key', '-out', 'csr')
-      const signing = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-copy_extensions', 'copyall', '-days', String(days)]
-      await openssl('x509', '-req', '-in', 'csr', ...signing, '-out', 'pem')
+      if (until === undefined) {
+        const signing = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-copy_extensions', 'copyall', '-days', String(days)]
+        await openssl('x509', '-req', '-in', 'csr', ...signing, '-out', 'pem')
+      } else {
+        await Promise.all([write('ca.cnf', caSettings), write('index', '')])
+        const signing = ['-batch', '-notext', '-config', 'ca.cnf', '-cert', 'ca.pem', '-keyfile', 'ca.key']
+        const dates = ['-startdate', asn1Time(new Date(Date.now() - 60_000)), '-enddate', asn1Time(until)]
+        await openssl('ca', ...signing, ...dates, '-in', 'csr', '-out', 'pem')
+      }
       return { certificatePem: await read('pem'), privateKeyPem: await read('key') }
     })
   }
 }
+
+/** What `openssl ca` cannot do without; `openssl x509` knows whole days only. */
+const caSettings = `[ca]
+default_ca=own
+[own]
+database=index
+new_certs_dir=.
+rand_serial=yes
+default_md=sha256
+policy=any
+copy_extensions=copyall
+unique_subject=no
+[any]
+commonName=supplied
+`
+
+/** `20261121183000Z` */
+const asn1Time = (date: Date): string => date.toISOString().replaceAll(/[-:T]|\.\d+/g, '')
 
 type Openssl = (...args: readonly string[]) => Promise<unknown>
 

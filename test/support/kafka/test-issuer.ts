@@ -43,6 +43,8 @@ export class TestIssuer {
   algorithm: Algorithm = 'RS256'
   /** The token endpoint answers 503. */
   isDown = false
+  /** Of its token endpoint. */
+  asked = 0
   given = 0
   refused = 0
   static readonly expected = { audience, issuer } as const
@@ -100,6 +102,7 @@ export class TestIssuer {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
     }
     if (request.url === '/jwks') return answer(200, { keys: this.#keys() })
+    this.asked++
     if (this.isDown) return answer(503, { error: 'temporarily_unavailable' })
     const { clientId, clientSecret } = this.client
     const known = `Basic ${Buffer.from(`${clientId}:${clientSecret}`).toString('base64')}`
