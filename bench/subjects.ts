@@ -20,6 +20,8 @@ export interface Subject extends AsyncDisposable {
 export interface SubjectOptions {
   /** Where a CPU profile of each thread is written. */
   readonly profileDir?: string | undefined
+  /** What the configuration says beside what every run needs. */
+  readonly config?: Readonly<Record<string, unknown>>
   /** What the mapping says beside the job. */
   readonly mapping?: Partial<CreateEventSourceMappingCommandInput>
 }
@@ -44,7 +46,7 @@ async function openModule(module: string, job: Job): Promise<Subject> {
 const credentials = { accessKeyId: 'bench', secretAccessKey: 'bench-secret' }
 
 /** The real program, with one worker and everything else as it comes. */
-export const openMillrace: OpenSubject = async (job, { profileDir, mapping }) => {
+export const openMillrace: OpenSubject = async (job, { profileDir, config: more, mapping }) => {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-'))
   const config = {
     listen: '127.0.0.1:0',
@@ -53,7 +55,8 @@ export const openMillrace: OpenSubject = async (job, { profileDir, mapping }) =>
     workers: 1,
     logLevel: 'warn',
     credentials: [credentials],
-    functions: { bench: { http: job.url } }
+    functions: { bench: { http: job.url } },
+    ...more
   }
   const file = join(folder, 'millrace.yaml')
   await writeFile(file, JSON.stringify(config))
