@@ -1,4 +1,5 @@
 import type { InvokeReply } from '../../core/retry/reply.ts'
+import { readEmulated } from './emulator-reply.ts'
 import { first, readRan, textOf, waitOf, type HttpAnswer } from './http-reply.ts'
 
 /**
@@ -8,6 +9,8 @@ import { first, readRan, textOf, waitOf, type HttpAnswer } from './http-reply.ts
  */
 export function readLambdaReply(answer: HttpAnswer, name: string, nowMs: number): InvokeReply {
   const { status, headers } = answer
+  const emulated = readEmulated(answer)
+  if (emulated !== undefined) return emulated
   if (status >= 200 && status <= 299) return readRan(answer)
   const error = readError(answer)
   const message = `AWS Lambda did not run ${name}: ${textOfError(status, error)}`

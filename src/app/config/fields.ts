@@ -140,7 +140,7 @@ export const functionFields = {
     signed: {
       type: { kind: 'boolean' },
       default: true,
-      doc: 'false: calls go unsigned, to an emulator that knows no credentials.'
+      doc: 'false: calls go unsigned, to an emulator that knows no credentials; one at a time, unless `concurrency` says otherwise.'
     },
     concurrency
   },

@@ -92,8 +92,9 @@ const readers: Readonly<Record<(typeof kinds)[number], Reader>> = {
     const endpoint = fields.readOr('endpoint', undefined)
     const roleArn = fields.readOr('roleArn', undefined)
     const externalId = fields.readOr('externalId', undefined)
-    const concurrency = fields.readOr('concurrency', undefined)
     const signed = fields.read('signed')
+    // The Runtime Interface Emulator, which is what knows no credentials, ends at a second call beside the first.
+    const concurrency = fields.readOr('concurrency', signed ? undefined : 1)
     if (externalId !== undefined && roleArn === undefined)
       throw valueError(fields.given('externalId'), 'left out where no roleArn is assumed')
     if (!signed && endpoint === undefined)

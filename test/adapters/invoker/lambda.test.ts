@@ -171,6 +171,53 @@ describe('endpoints', () => {
     assert.equal(call?.headers.authorization, undefined)
   })
 
+  const failure = { errorType: 'OutOfStock', errorMessage: 'no stock' }
+  const exit = { errorType: 'Runtime.ExitError', errorMessage: 'Runtime exited with error: exit status 3' }
+  for (const [title, status, body, said] of [
+    ['an error', 200, JSON.stringify(failure), failure],
+    ['the end of its process', 502, JSON.stringify(exit), exit],
+    [
+      'a timeout',
+      200,
+      'Task timed out after 3.00 seconds',
+      { errorType: 'Sandbox.Timedout', errorMessage: 'Task timed out after 3.00 seconds' }
+    ]
+  ] as const) {
+    test(`${title} under the Runtime Interface Emulator is a failure, though nothing marks it as one`, async () => {
+      await using world = await setup({ target: { functionName: 'function', signed: false } })
+      world.double.answerNext(response => void response.writeHead(status).end(body))
+      const reply = await world.invoker.invoke(anything(), aRequest())
+      assert.ok(reply.kind === 'function-error', reply.kind)
+      const { errorType, errorMessage, functionError } = reply
+      assert.deepEqual({ errorType, errorMessage, functionError }, { ...said, functionError: 'Unhandled' })
+      assert.deepEqual(JSON.parse(textOf(reply)), said)
+    })
+  }
+
+  for (const [title, status, headers, body, kind] of [
+    ['named with its version', 200, { 'x-amz-executed-version': '$LATEST' }, JSON.stringify(failure), 'returned'],
+    ['named with its request', 200, { 'x-amzn-requestid': 'id-1' }, 'Task timed out after 3.00 seconds', 'returned'],
+    ['with a message alone', 200, {}, '{"errorMessage":"no stock"}', 'returned'],
+    ['that speaks of a timeout', 200, {}, '"Task timed out after 3.00 seconds"', 'returned'],
+    ['with an error within', 200, {}, JSON.stringify({ last: failure }), 'returned'],
+    ['with an error in a list', 200, {}, JSON.stringify([failure]), 'returned'],
+    ['that is half an error', 200, {}, JSON.stringify(failure).slice(0, -1), 'returned'],
+    [
+      'of AWS that could not run it',
+      502,
+      { 'x-amzn-errortype': 'ENILimitReachedException' },
+      JSON.stringify(failure),
+      'unavailable'
+    ],
+    ['of an emulator that could not start it', 502, {}, '', 'unavailable']
+  ] as const) {
+    test(`an answer ${title} is no failure of a function under the emulator`, async () => {
+      await using world = await setup()
+      world.double.answerNext(response => void response.writeHead(status, headers).end(body))
+      assert.equal((await world.invoker.invoke(anything(), aRequest())).kind, kind)
+    })
+  }
+
   test('an endpoint may lie below a path, which is signed too', async () => {
     await using world = await setup()
     const below = world.open({ endpoint: `http://${world.double.host}/lambda/`, functionName: 'orders' })

@@ -55,7 +55,13 @@ functions:
       signed: true,
       concurrency: 3
     },
-    emulator: { lambda: 'function', endpoint: 'http://127.0.0.1:9000/', timeoutSeconds: 840, signed: false },
+    emulator: {
+      lambda: 'function',
+      endpoint: 'http://127.0.0.1:9000/',
+      timeoutSeconds: 840,
+      signed: false,
+      concurrency: 1
+    },
     shop: {
       http: 'https://shop.example/',
       timeoutSeconds: 30,
@@ -65,6 +71,13 @@ functions:
       concurrency: 7
     }
   })
+})
+
+test('an emulator without credentials is called by one call at a time, unless the configuration says otherwise', async () => {
+  const emulator = (more: string) => `{ lambda: function, endpoint: "http://127.0.0.1:9000", signed: false${more} }`
+  const { config } = await load(`functions: { one: ${emulator('')}, more: ${emulator(', concurrency: 3')} }`)
+  const concurrency = (name: string) => config.functions[name]?.kind === 'lambda' && config.functions[name].concurrency
+  assert.deepEqual([concurrency('one'), concurrency('more')], [1, 3])
 })
 
 for (const [title, fn, message] of [
