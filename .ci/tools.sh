@@ -3,13 +3,14 @@
 # What cannot be installed is told here and fails the checks that need it. Leaves `aws` on the PATH and names, all kept for the
 # next run: a Python with boto3 in MILLRACE_TEST_PYTHON, version 2 of the AWS CLI in MILLRACE_TEST_AWS_2, moto's server in
 # MILLRACE_TEST_MOTO, the programs of a Python with AWS's runtime for Python and Powertools in MILLRACE_TEST_AWSLAMBDARIC, the
-# jars of the AWS SDK for Java in MILLRACE_TEST_AWS_SDK_JAVA, Go in MILLRACE_TEST_GO and a Python with SAM's translator and
-# cfn-lint in MILLRACE_TEST_SAM_PYTHON.
+# jars of the AWS SDK for Java in MILLRACE_TEST_AWS_SDK_JAVA, Go in MILLRACE_TEST_GO, a Python with SAM's translator and
+# cfn-lint in MILLRACE_TEST_SAM_PYTHON and AWS's Runtime Interface Emulator in MILLRACE_TEST_RIE.
 
 tools_cache="${MILLRACE_CI_CACHE:-$HOME/.cache/millrace}"
 moto_version=5.2.1
 awslambdaric_version=4.2.2
 powertools_version=3.37.0
+sam_cli_version=1.170.0
 
 bring_tools() {
   local packages=()
@@ -46,6 +47,7 @@ bring_tools() {
     echo "pip could not install awslambdaric and Powertools"
   bring_java_sdk || echo "Maven could not bring the AWS SDK for Java"
   bring_go || echo "the Go programs of the tests cannot be built"
+  bring_emulator || echo "the Runtime Interface Emulator could not be brought"
   tell_versions
 }
 
@@ -98,6 +100,17 @@ bring_go() {
   for program in test/fixtures/functions/go test/fixtures/clients/go; do
     (cd "$program" && timeout 300 "$MILLRACE_TEST_GO" build -o /dev/null .) || return
   done
+}
+
+# The Runtime Interface Emulator, built by AWS, out of SAM's CLI: Go's module proxy does not have it.
+bring_emulator() {
+  local venv="$tools_cache/sam-cli" machine
+  machine="$(uname -m)"
+  [ "$machine" = aarch64 ] && machine=arm64
+  export MILLRACE_TEST_RIE="$venv/aws-lambda-rie-$machine"
+  "$venv/bin/pip" show aws-sam-cli 2>/dev/null | grep -qx "Version: $sam_cli_version" && [ -x "$MILLRACE_TEST_RIE" ] && return
+  bring_python sam-cli --no-deps "aws-sam-cli==$sam_cli_version" &&
+    install -m 755 "$venv"/lib/python3*/site-packages/samcli/local/rapid/aws-lambda-rie-"$machine" "$MILLRACE_TEST_RIE"
 }
 
 apt_install() {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { createProgram, runCli } from '../src/app/cli/program.ts'
 import { optionKeys, options, type Option } from '../src/app/config/options.ts'
@@ -106,4 +106,16 @@ test('every line about a dependency says what for, why this one, and what would 
       cells.join(' | ')
     )
   }
+})
+
+/** Pages about clusters, rights and destinations: what stands in them are settings and commands for an account of the reader's. */
+const elsewhere = new Set(['find-what-is-wrong', 'grant-rights', 'on-failure-destinations', 'reach-a-cluster'])
+
+test('every how-to about functions, and the tutorial, is followed by a test', () => {
+  const tests = globSync('test/**/*.test.ts').map(read)
+  const followed = [...globSync('docs/how-to/*.md'), 'docs/tutorial.md'].filter(page =>
+    tests.some(text => text.includes(`'${page}'`))
+  )
+  const wanted = globSync('docs/how-to/*.md').filter(page => !elsewhere.has(basename(page, '.md')))
+  assert.deepEqual(followed.toSorted(), [...wanted, 'docs/tutorial.md'].toSorted())
 })

@@ -9,13 +9,23 @@ import { localFunctions } from '../src/app/local-functions.ts'
 import { hosting } from './adapters/invoker/hosted.ts'
 import { textOf } from './contracts/invoker.ts'
 import { pythonPath, testUnless, withoutGo, withoutPython } from './support/local-runtimes.ts'
+import { PageUnderTest } from './support/page-blocks.ts'
 
-const page = readFileSync('docs/how-to/local-functions.md', 'utf8')
+const page = new PageUnderTest('docs/how-to/local-functions.md')
+const others = 'Go, Rust, Java, and all else'
+/** Each begins with the name of its file. */
+const blocks = [
+  page.block('Run functions on this machine'),
+  page.block('Node.js and TypeScript'),
+  page.block('Python', 1),
+  page.block(others, 0),
+  page.block(others, 1)
+]
+page.leave('Python', 0, 'it fetches a package: the Python of these tests was given that one by the same command before')
 
-/** The blocks of the page that begin with the name of a file, by that name. */
 function files(): Map<string, string> {
-  const blocks = page.matchAll(/^```\w+\n(?:#|\/\/) (?<name>[\w./-]+)\n(?<text>[^]*?)^```$/gm)
-  return new Map([...blocks].map(({ groups }) => [groups?.['name'] ?? '', groups?.['text'] ?? '']))
+  const named = blocks.map(({ text }) => /^(?:#|\/\/) (?<name>[\w./-]+)\n(?<text>[^]*)$/.exec(text)?.groups)
+  return new Map(named.map(groups => [groups?.['name'] ?? '', groups?.['text'] ?? '']))
 }
 
 /** A folder with all that the page says to write, and its functions. */
@@ -71,14 +81,14 @@ testUnless(withoutGo(), 'the page’s Go function takes the place of it once it 
   for (const file of ['go.mod', 'go.sum'])
     copyFileSync(join('test/fixtures/functions/go', file), join(world.folder, file))
   rmSync(join(world.folder, 'functions/bootstrap'))
-  const command = /`go (?<args>build [^`]*)`/.exec(page)?.groups?.['args']?.split(' ') ?? []
+  const command = /`go (?<args>build [^`]*)`/.exec(page.markdown)?.groups?.['args']?.split(' ') ?? []
   const built = spawnSync(process.env['MILLRACE_TEST_GO'] ?? 'go', command, { cwd: world.folder, encoding: 'utf8' })
   assert.equal(built.status, 0, built.stderr)
   assert.deepEqual(JSON.parse(textOf(await world.call('parse', event))), { batchItemFailures: [] })
 })
 
 test('the errors that the page names are those that are told', async () => {
-  const told = new Set([...page.matchAll(/`((?:Runtime|Sandbox)\.\w+)`/g)].map(([, name]) => name))
+  const told = new Set([...page.markdown.matchAll(/`((?:Runtime|Sandbox)\.\w+)`/g)].map(([, name]) => name))
   const sources = ['local-function', 'node-bootstrap', 'runtime-process', 'python-bootstrap']
   const known = sources.map(name =>
     readFileSync(`src/adapters/invoker/${name}.${name.startsWith('python') ? 'py' : 'ts'}`, 'utf8')
@@ -89,4 +99,12 @@ test('the errors that the page names are those that are told', async () => {
       name
     )
   assert.ok(told.size > 5)
+})
+
+test('none of its blocks is run by nobody', () => {
+  assert.deepEqual(
+    [...files().keys()],
+    ['millrace.yaml', 'functions/resize.mjs', 'python/count.py', 'parse/main.go', 'functions/bootstrap']
+  )
+  page.assertWhole()
 })

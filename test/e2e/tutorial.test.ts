@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { Command } from 'commander'
+import { addDev } from '../../src/app/cli/dev.ts'
+import { blocksOf } from '../support/page-blocks.ts'
 import { DevFolder, type DevProcess } from '../support/dev-folder.ts'
 import { eventually } from '../support/poll.ts'
 
@@ -9,17 +12,15 @@ type Step =
   | { readonly kind: 'run'; readonly line: string }
   | { readonly kind: 'expect'; readonly lines: readonly string[] }
 
-/** What a reader does: save blocks that name a file, run `sh` blocks, and see what `text` blocks show. */
+/** What a reader does: save blocks that name a file, run `sh` blocks, and see what `text` blocks show. There are no others. */
 function stepsOf(page: string): Step[] {
-  const text = readFileSync(page, 'utf8')
-  return [...text.matchAll(/^```(\w+)(?: file=(\S+))?\n([^]*?)^```$/gm)].flatMap(
-    ([, language, file, body = '']): Step[] => {
-      const lines = body.split('\n').filter(line => line !== '')
-      if (file !== undefined) return [{ kind: 'file', name: file, content: body }]
-      if (language === 'sh') return lines.map(line => ({ kind: 'run', line }))
-      return language === 'text' ? [{ kind: 'expect', lines }] : []
-    }
-  )
+  return blocksOf(readFileSync(page, 'utf8')).flatMap(({ language, file, text, heading }): Step[] => {
+    const lines = text.split('\n').filter(line => line !== '')
+    if (file !== undefined) return [{ kind: 'file', name: file, content: text }]
+    if (language === 'sh') return lines.map(line => ({ kind: 'run', line }))
+    if (language === 'text') return [{ kind: 'expect', lines }]
+    throw new Error(`${page} has a ${language} block under "${heading}" that nobody can follow: it names no file`)
+  })
 }
 
 /** `…` stands for anything. */
@@ -99,6 +100,21 @@ Resources:
   assert.deepEqual(
     await follow('docs/how-to/run-a-template.md', { 'template.yaml': template, 'src/app.mjs': handler }),
     [0, 0, 0]
+  )
+})
+
+test('the editor’s settings attach to the port that --inspect takes', async () => {
+  const block = blocksOf(readFileSync('docs/how-to/debug-a-function.md', 'utf8')).find(
+    ({ file }) => file === '.vscode/launch.json'
+  )
+  const { configurations } = JSON.parse(block?.text ?? '') as { configurations: { request: string; port: number }[] }
+  let inspect: number | undefined
+  const program = new Command()
+  addDev(program, async flags => void ({ inspect } = flags))
+  await program.parseAsync(['dev', '--inspect'], { from: 'user' })
+  assert.deepEqual(
+    configurations.map(({ request, port }) => ({ request, port })),
+    [{ request: 'attach', port: inspect }]
   )
 })
 

@@ -1,7 +1,7 @@
 /** The text without its code, in which brackets and pipes mean something else. */
 export const withoutCode = (markdown: string): string => withoutBlocks(markdown).replace(/`[^`\n]*`/g, '')
 
-const withoutBlocks = (markdown: string): string => markdown.replace(/^ *(```+)[^]*?^ *\1 *$/gm, '')
+export const withoutBlocks = (markdown: string): string => markdown.replace(/^ *(```+)[^]*?^ *\1 *$/gm, '')
 
 /** Where links and images point, as written. */
 export function linksOf(markdown: string): string[] {

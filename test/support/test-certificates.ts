@@ -23,6 +23,10 @@ export class TestCertificates implements AsyncDisposable {
     await run('openssl', line.split(' '), { cwd: this.#folder })
   }
 
+  path(file: string): string {
+    return join(this.#folder, file)
+  }
+
   read(file: string): Promise<string> {
     return readFile(join(this.#folder, file), 'utf8')
   }
