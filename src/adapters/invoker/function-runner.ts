@@ -307,7 +307,7 @@ export class FunctionRunner implements RuntimeOwner {
     const { guard, clock, log, tell } = this.#world
     const { pid } = child
     this.#pids.set(process, pid)
-    guard.watch(pid, `AWS_LAMBDA_LOG_STREAM_NAME=${process.instance}`)
+    guard.watch(pid, { limit: process.mark, variable: `AWS_LAMBDA_LOG_STREAM_NAME=${process.instance}` })
     log.debug({ ...this.#named(process), pid }, 'a process of the function was started')
     const { inspectPort } = process
     tell({ kind: 'started', ...this.#named(process), pid, ...(inspectPort === undefined ? {} : { inspectPort }) })

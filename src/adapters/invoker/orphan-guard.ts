@@ -1,16 +1,24 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import type { Writable } from 'node:stream'
 import type { Log } from '../../ports/log.ts'
+import type { ProcessMark } from './process-mark.ts'
+
+/** By what processes of a group, and those that left it, are known; nobody else's have it. */
+export interface GroupMarks {
+  readonly limit: ProcessMark
+  /** `NAME=value` in their environment; letters, digits, `_`, `-` and `=`. */
+  readonly variable: string
+}
 
 /**
  * Ends process groups when this process dies without a word (kill -9, out of memory). A shell of its own group reads from a
  * pipe which groups live; when the pipe closes it kills those that are left, busy or not, with all they started.
- * What left its group (a daemon) is found by the mark in its environment, where the machine shows environments (Linux), as soon
+ * What left its group (a daemon) is found by its marks, where the machine shows limits and environments (Linux), as soon
  * as the group has ended. Windows has neither groups nor this shell: there a runtime has to notice by itself.
  */
 export class OrphanGuard {
   readonly #log: Log
-  /** With the mark of each. */
+  /** With the marks of each, as the shell reads them. */
   readonly #groups = new Map<number, string>()
   #shell: ChildProcessByStdio<Writable, null, null> | undefined
 
@@ -18,17 +26,17 @@ export class OrphanGuard {
     this.#log = log
   }
 
-  /** `mark`: `NAME=value` in the environment of the group's processes and of nobody else's; letters, digits, `_`, `-` and `=`. */
-  watch(group: number, mark: string): void {
-    this.#groups.set(group, mark)
+  watch(group: number, { limit, variable }: GroupMarks): void {
+    const marks = `${limit}:${variable}`
+    this.#groups.set(group, marks)
     if (this.#shell === undefined) this.#open()
-    else this.#tell(`+ ${group}:${mark}`)
+    else this.#tell(`+ ${group}:${marks}`)
   }
 
   /** The group has ended. */
   release(group: number): void {
-    const mark = this.#groups.get(group)
-    if (this.#groups.delete(group)) this.#tell(`- ${group}:${mark}`)
+    const marks = this.#groups.get(group)
+    if (this.#groups.delete(group)) this.#tell(`- ${group}:${marks}`)
   }
 
   /** The groups that are still watched are killed. Safe twice. */
@@ -60,7 +68,7 @@ export class OrphanGuard {
       this.#shell = undefined
       if (this.#groups.size > 0) this.#open()
     })
-    for (const [group, mark] of this.#groups) this.#tell(`+ ${group}:${mark}`)
+    for (const [group, marks] of this.#groups) this.#tell(`+ ${group}:${marks}`)
   }
 
   #tell(line: string): void {
@@ -72,12 +80,15 @@ export class OrphanGuard {
 const script = `
 trap '' INT TERM HUP
 strays() {
+  limit=\${1%%:*}
+  variable=\${1#*:}
   for again in 1 2 3 4 5; do
-    found=$(grep -lszxF -- "$1" /proc/[0-9]*/environ)
-    case $found in '') return ;; esac
+    found=$(grep -lszxF -- "$variable" /proc/[0-9]*/environ)
+    case $limit in ?*) found="$found $(grep -lsE "^Max file locks +$limit " /proc/[0-9]*/limits)" ;; esac
+    case $found in '' | ' ') return ;; esac
     for file in $found; do
       pid=\${file#/proc/}
-      kill -s KILL "\${pid%/environ}"
+      kill -s KILL "\${pid%%/*}"
     done
   done
 }

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net'
 import type { Clock } from '../../ports/clock.ts'
 import { answerTooLarge, maxAnswerBytes } from './http-reply.ts'
 import { exitFault, timeoutFault, type RuntimeFault } from './local-function.ts'
+import { marked, type ProcessMark } from './process-mark.ts'
 import type { RuntimeProgram } from './runtime-program.ts'
 
 /** One call for the runtime. */
@@ -93,6 +94,8 @@ export class RuntimeProcess {
   answered = 0
   /** The call it runs, or ran last: whose its output is. */
   requestId: string | undefined
+  /** Of the process and of what it starts, once it is spawned. */
+  mark: ProcessMark = ''
   readonly #program: RuntimeProgram
   #startedMs = 0
   #isReady = false
@@ -163,10 +166,13 @@ export class RuntimeProcess {
 
   /** Throws for some failures; others come as 'error'. */
   #spawn(): ChildProcess {
-    const { file, args, cwd } = this.#program
+    const { cwd } = this.#program
+    const env = this.#program.environment(this.#address)
+    const { file, args, mark } = marked({ ...this.#program, env })
+    this.mark = mark
     return spawn(file, args, {
       cwd,
-      env: this.#program.environment(this.#address),
+      env,
       // Its own group, so that all it starts can be ended with it, and so that Ctrl-C on the terminal is for us alone.
       detached: process.platform !== 'win32',
       // The fourth is never written: its end tells the process that we are gone.
