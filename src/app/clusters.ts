@@ -13,3 +13,9 @@ export function openClusters(
   const msk = new MskClusters({ aws, clock, network: mskBrokers })
   return new ClusterFinder({ clusters, secrets, msk, rules: { allowSaslPlaintext } })
 }
+
+/** A directory that is not known yet; who asks waits for it. */
+export const comingClusters = (coming: Promise<ClusterDirectory>): ClusterDirectory => ({
+  address: async wish => (await coming).address(wish),
+  gone: source => void coming.then(clusters => clusters.gone(source)).catch(() => undefined)
+})

@@ -16,7 +16,7 @@ import type { Log } from '../ports/log.ts'
 import type { OnPollerEvent } from '../ports/poller-event.ts'
 import type { MappingStore } from '../ports/mapping-store.ts'
 import type { Service } from '../ports/service.ts'
-import { openClusters } from './clusters.ts'
+import { comingClusters, openClusters } from './clusters.ts'
 import type { Config } from './config.ts'
 import { DirectInvoke } from './direct-invoke.ts'
 import { lambdaOf } from './lambda-of.ts'
@@ -32,6 +32,8 @@ export interface ServerParts {
   readonly onPollerEvent?: OnPollerEvent
   /** Of `openThreads`, where they were wanted before the server; it closes them. */
   readonly threads?: ThreadHost
+  /** Those of the configuration and more, where they are not known before the server starts. */
+  readonly clusters?: Promise<Config['clusters']>
 }
 
 /** A rebalance waits this long, or as long as a stop would, for calls in flight of partitions that go. */
@@ -128,7 +130,11 @@ export class MillraceServer implements Service {
       inspect: new LambdaInspector({ credentials, clock, log }).inspect,
       ...lambdaOf(this.#config, log)
     })
-    const clusters = openClusters(this.#config, { aws: credentials, clock })
+    const openClustersOf = (config: Config) => openClusters(config, { aws: credentials, clock })
+    const clusters =
+      this.#parts.clusters === undefined
+        ? openClustersOf(this.#config)
+        : comingClusters(this.#parts.clusters.then(clusters => openClustersOf({ ...this.#config, clusters })))
     const invoke = new DirectInvoke({ log, clock, credentials, guard: new AddressGuard(refusedRanges(this.#config)) })
     this.#undo.push(async () => invoke[Symbol.asyncDispose]())
     const host = this.#parts.threads ?? openThreads(this.#config, this.#parts)

@@ -8,7 +8,7 @@ import type { DevFlags } from './cli/dev.ts'
 import { MillraceServer, openThreads, type ServerParts } from './compose.ts'
 import { loadConfig, type Config, type LoadedConfig } from './config.ts'
 import { createMapping } from './dev/create-mapping.ts'
-import type { DevBroker, TopicEnds } from './dev/dev-broker.ts'
+import { loadDevBroker, openDevBroker, type DevBroker, type OpenedBroker, type TopicEnds } from './dev/dev-broker.ts'
 import { devConfig, withBroker } from './dev/dev-config.ts'
 import { LiveLog } from './dev/live-log.ts'
 import { recordsText } from './dev/live-line.ts'
@@ -24,6 +24,8 @@ import { interruptedBy, stopAsked } from './signals.ts'
 
 /** How often it is looked whether all is settled. */
 const lookMs = 100
+/** Only for who has seeds: it has a client of Kafka's. */
+const loadSeeding = () => import('./dev/send-seeds.ts')
 
 /** Runs a developer's functions and mappings until they ask for an end, or `--once` has one. Resolves with the exit code. */
 export async function runDev(flags: DevFlags, io: Io): Promise<number> {
@@ -63,24 +65,37 @@ class Dev {
   }
 
   async run(): Promise<number> {
+    try {
+      return await this.#run()
+    } finally {
+      // What was held back until it is said what runs may say why nothing does.
+      this.#live.introduce([])
+    }
+  }
+
+  async #run(): Promise<number> {
     const { dataDir } = this.#loaded.config
     await this.#prepareFolder(dataDir)
     const { partitions } = this.#flags
     const seeded = (this.#seeds?.topics ?? []).filter(name => !this.#plan.topics.some(topic => topic.name === name))
     const topics = [...this.#plan.topics, ...seeded.map(name => ({ name, partitions }))]
     const config = await devConfig(this.#loaded, this.#plan)
-    const parts = this.#parts(config)
-    // What takes longest is to load Kafka's client, here and in the thread: both at the same time.
-    const threads = openThreads(config, parts)
-    const [{ DevBroker }] = await Promise.all([import('./dev/dev-broker.ts'), threads.warm()])
-    const opened = await DevBroker.open(this.#flags, topics).catch(async (error: unknown) => {
-      await threads.close()
-      throw error
-    })
-    await using broker = opened.broker
+    const located = Promise.withResolvers<Config['clusters']>()
+    const parts = { ...this.#parts(config), clusters: located.promise }
+    await using parting = new AsyncDisposableStack()
+    const threads = parting.adopt(openThreads(config, parts), threads => threads.close())
+    let opened: OpenedBroker | undefined
+    // After the server, whose pollers leave their groups.
+    parting.defer(async () => opened?.broker[Symbol.asyncDispose]())
+    const server = parting.use(new MillraceServer(config, { ...parts, threads }))
+    // What takes longest is to load Kafka's client, here and in the thread, and what functions load, whom the server starts.
+    const seeding = this.#seeds === undefined ? [] : [loadSeeding()]
+    const loading = [threads.warm(), ...seeding, loadDevBroker(this.#flags), server.start()]
+    for (const each of await Promise.allSettled(loading)) if (each.status === 'rejected') throw each.reason
+    opened = await openDevBroker(this.#flags, topics)
+    const { broker } = opened
     this.#live.record({ kind: 'broker', broker: broker.bootstrap.join(','), embedded: broker.isEmbedded })
-    await using server = new MillraceServer(withBroker(config, this.#plan, broker.bootstrap), { ...parts, threads })
-    await server.start()
+    located.resolve(withBroker(config, this.#plan, broker.bootstrap))
     try {
       await writeRunningDev(dataDir, {
         pid: process.pid,
@@ -122,6 +137,8 @@ class Dev {
       authenticator: anyCredentials(),
       hosting: {
         reload,
+        // Nobody waits for a process when the first record comes, and what breaks one is told before.
+        warm: this.#plan.mappings.flatMap(({ parsed }) => (parsed.enabled ? [bareName(parsed.functionName)] : [])),
         ...(inspect === undefined ? {} : { inspect }),
         onEvent: event => this.#live.function(event, Date.now())
       },
@@ -190,7 +207,7 @@ class Dev {
   async #seed(broker: DevBroker): Promise<void> {
     if (this.#seeds === undefined) return
     const { file } = this.#seeds
-    const { sendSeeds } = await import('./dev/send-seeds.ts')
+    const { sendSeeds } = await loadSeeding()
     const records = await sendSeeds(this.#seeds, broker.bootstrap, this.#io)
     const text = `${recordsText(records)} of ${file} sent`
     this.#live.say({ kind: 'note', word: 'seed', text }, { kind: 'seeded', records, file })
@@ -203,7 +220,7 @@ class Dev {
     const row = (name: string, text: string) => `${this.#live.dim(name.padEnd(9))} ${text}`
     const what = broker.isEmbedded ? 'embedded Kafka, in memory,' : 'Kafka'
     const made = created.length === 0 ? '' : `; topics made: ${created.join(', ')}`
-    this.#live.plain([
+    this.#live.introduce([
       row('run', plan.origin),
       row('broker', `${what} on ${broker.bootstrap.join(',')}${made}`),
       row('api', `${server.url} takes any credentials`),

@@ -129,6 +129,12 @@ export class EmbeddedBroker implements AsyncDisposable {
     return this.#state.topics.log(topic, partition).endOffset
   }
 
+  /** As `endOffset`, of all partitions; undefined: there is no such topic. */
+  endOffsets(topic: string): ReadonlyMap<number, number> | undefined {
+    const partitions = this.#state.topics.get(topic)?.partitions
+    return partitions && new Map(partitions.map(({ endOffset }, partition) => [partition, endOffset]))
+  }
+
   /** The first offset that can still be read. */
   startOffset(topic: string, partition: number): number {
     return this.#state.topics.log(topic, partition).startOffset

@@ -90,6 +90,8 @@ suite('produce and fetch', () => {
     assert.equal(errorOf(await produce(await world.topicId('orders'))), 0)
     assert.equal(errorOf(await produce('ab'.repeat(16))), errorCodes.UNKNOWN_TOPIC_ID)
     assert.equal(world.broker.endOffset('orders', 1), 1)
+    assert.deepEqual(world.broker.endOffsets('orders')?.get(1), 1)
+    assert.equal(world.broker.endOffsets('nowhere'), undefined)
   })
 
   test('a long poll wakes with new data, well before its time', async () => {

@@ -29,6 +29,8 @@ export interface HostingOptions {
   readonly inspect?: number
   /** A process without calls for so long is ended. Default 5 minutes. */
   readonly idleMs?: number
+  /** Names of functions that have a process before their first call, and again once a file has changed. */
+  readonly warm?: readonly string[]
   /** Hears what happens to the functions. Must not throw. */
   readonly onEvent?: OnFunctionEvent
 }
@@ -109,6 +111,7 @@ export class FunctionHost implements Service {
     server.listen(0, '127.0.0.1')
     await once(server, 'listening')
     this.#server = server
+    for (const name of this.#options.warm ?? []) this.#runners.get(pathOf(name))?.warm()
   }
 
   #runner(fn: LocalFunction, guard: OrphanGuard): FunctionRunner {
@@ -116,7 +119,8 @@ export class FunctionHost implements Service {
     const { arn } = parseFunctionName(fn.name, this.#options)
     const clock = this.#clock
     const inspectPort = this.#inspectPort(fn)
-    const world = { home: { arn, region }, log, clock, guard, idleMs, tell }
+    const isWarm = this.#options.warm?.includes(fn.name) === true
+    const world = { home: { arn, region }, log, clock, guard, idleMs, isWarm, tell }
     const runner = new FunctionRunner(fn, inspectPort === undefined ? world : { ...world, inspectPort })
     if (fn.reload ?? reload) {
       const changed = (file: string) => runner.reload(file)

@@ -26,6 +26,8 @@ export interface RunnerWorld {
   readonly guard: OrphanGuard
   /** A process without calls for so long is ended. */
   readonly idleMs: number
+  /** After a change of its files a process is started for calls to come. */
+  readonly isWarm: boolean
   readonly tell: OnFunctionEvent
   /** Of the debugger that looks at the function: it has one process at a time, and all the time it wants. */
   readonly inspectPort?: number
@@ -61,6 +63,8 @@ export class FunctionRunner implements RuntimeOwner {
   #notBeforeMs = 0
   #stopBackoff: (() => void) | undefined
   #stopSweep: (() => void) | undefined
+  /** One process is to be there, though no call waits for it. */
+  #isWanted = false
   #stopping = false
   #running = 0
   #tellQuiet: (() => void) | undefined
@@ -83,6 +87,12 @@ export class FunctionRunner implements RuntimeOwner {
     const patienceMs = this.#patienceMs(call)
     const stopTimer = patienceMs === undefined ? () => {} : this.#world.clock.after(patienceMs, giveUp)
     this.#waiting.push({ call, stopTimer })
+    this.#pump()
+  }
+
+  /** Starts a process for calls to come, where there is none. */
+  warm(): void {
+    this.#isWanted = true
     this.#pump()
   }
 
@@ -148,6 +158,7 @@ export class FunctionRunner implements RuntimeOwner {
     const { name } = this.#function
     this.#world.log.info({ function: name, file }, 'a file of the function changed: calls go to new processes')
     this.#world.tell({ kind: 'reloaded', function: name, file, draining: this.#running })
+    this.#isWanted = this.#world.isWarm
     this.#pump()
   }
 
@@ -275,7 +286,11 @@ export class FunctionRunner implements RuntimeOwner {
       const comes = process.state === 'starting' || process.state === 'returning'
       if (comes && !this.#draining.has(process)) starting += 1
     }
-    while (!this.#stopping && starting < this.#waiting.length && this.#hasRoom()) {
+    const wanted = Math.max(
+      this.#waiting.length,
+      this.#isWanted && this.#processes.size === this.#draining.size ? 1 : 0
+    )
+    while (!this.#stopping && starting < wanted && this.#hasRoom()) {
       const waitMs = this.#notBeforeMs - this.#world.clock.monotonicMs()
       if (waitMs > 0) return this.#pumpAfter(waitMs)
       this.#start()
@@ -298,6 +313,7 @@ export class FunctionRunner implements RuntimeOwner {
 
   #start(): void {
     const { home, clock, inspectPort } = this.#world
+    this.#isWanted = false
     const process = new RuntimeProcess(programOf(this.#function, home, inspectPort), this, clock)
     this.#processes.add(process)
     void process.start()

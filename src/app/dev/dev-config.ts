@@ -34,13 +34,12 @@ export async function devConfig({ config, given }: LoadedConfig, plan: DevPlan):
 }
 
 /** With the broker for the MSK clusters that it stands for. */
-export const withBroker = (config: Config, { stoodFor }: DevPlan, bootstrap: readonly string[]): Config => ({
-  ...config,
-  clusters: record<ClusterConfig>([
-    ...stoodFor.map(arn => [arn, { plaintext: bootstrap }] as const),
-    ...Object.entries(config.clusters)
-  ])
-})
+export const withBroker = (
+  { clusters }: Config,
+  { stoodFor }: DevPlan,
+  bootstrap: readonly string[]
+): Config['clusters'] =>
+  record<ClusterConfig>([...stoodFor.map(arn => [arn, { plaintext: bootstrap }] as const), ...Object.entries(clusters)])
 
 const loopback = new BlockList()
 loopback.addSubnet('127.0.0.0', 8)

@@ -31,6 +31,8 @@ export class LiveLog {
   /** Name of the function by mapping. */
   readonly #functions = new Map<string, string>()
   readonly #began = new Map<string, number>()
+  /** What happened before it was said what runs. */
+  #early: string[] | undefined = []
   #labelColumns: number
 
   constructor(io: Pick<Io, 'stdout' | 'colour'>, output: Output, functions: readonly string[]) {
@@ -70,9 +72,12 @@ export class LiveLog {
     if (this.#output === 'json') this.#json(Date.now(), fields)
   }
 
-  /** Lines that stand by themselves, without a time; not for programs. */
-  plain(lines: readonly string[]): void {
+  /** Says what runs, in lines without a time; not for programs. What happened before comes after it. */
+  introduce(lines: readonly string[]): void {
     if (this.#output === 'text') this.#io.stdout.write(lines.map(line => `${line}\n`).join(''))
+    const early = this.#early ?? []
+    this.#early = undefined
+    for (const line of early) this.#io.stdout.write(line)
   }
 
   dim(text: string): string {
@@ -119,9 +124,9 @@ export class LiveLog {
     const id = requestId === undefined ? '' : `${this.#tint('note', requestId.slice(0, idColumns))}  `
     // A function may colour its lines; what takes no colours gets none.
     const shown = this.#io.colour ? text : stripVTControlCharacters(text)
-    this.#io.stdout.write(
-      `${this.#tint('note', `${time}.${ms}`)}  ${label.padEnd(this.#labelColumns)}  ${this.#tint(kind, word.padEnd(wordColumns))}  ${id}${shown}\n`
-    )
+    const line = `${this.#tint('note', `${time}.${ms}`)}  ${label.padEnd(this.#labelColumns)}  ${this.#tint(kind, word.padEnd(wordColumns))}  ${id}${shown}\n`
+    if (this.#early === undefined) this.#io.stdout.write(line)
+    else this.#early.push(line)
   }
 
   #tint(kind: LineKind, text: string): string {

@@ -153,3 +153,31 @@ testUnless(withoutPython(), 'what Python writes beside its modules is no change;
   assert.equal(await world.answer(), '"a new one"')
   assert.equal(world.events.of('reloaded').length, 1)
 })
+
+test('a function that is to be warm has a process before its first call, which then gets that', async () => {
+  await using world = await edited({ 'app.mjs': answering('one') }, {}, { warm: ['fn'] })
+  const { instance } = await world.events.nth('ready')
+  assert.equal(world.events.of('called').length, 0)
+  assert.equal(await world.answer(), '"one"')
+  assert.equal(world.events.of('called')[0]?.instance, instance)
+  assert.equal(world.events.of('started').length, 1)
+})
+
+test('a warm function has a process of the new code before it is called again', async () => {
+  await using world = await edited({ 'app.mjs': answering('old') }, {}, { warm: ['fn'] })
+  await world.events.nth('ready')
+  await world.change(() => world.write('app.mjs', answering('new')))
+  const { instance } = await world.events.nth('ready', 2)
+  assert.equal(await world.answer(), '"new"')
+  assert.equal(world.events.of('called')[0]?.instance, instance)
+})
+
+test('what breaks the start of a warm function is told before anybody calls it, once, and mended by a change', async () => {
+  await using world = await edited({ 'app.mjs': 'this is no code' }, {}, { warm: ['fn'] })
+  assert.equal((await world.events.nth('start-failed')).errorType, 'Runtime.UserCodeSyntaxError')
+  await world.events.nth('ended')
+  assert.equal(world.events.of('started').length, 1)
+  await world.change(() => world.write('app.mjs', answering('mended')))
+  await world.events.nth('ready')
+  assert.equal(await world.answer(), '"mended"')
+})

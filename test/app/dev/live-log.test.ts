@@ -17,6 +17,7 @@ function setup({ colour = false, output = 'text' as const }: { colour?: boolean;
   const io = new RecordingIo()
   const live = new LiveLog({ stdout: io.stdout, colour }, output, ['orders'])
   live.mapping('m', 'orders')
+  live.introduce([])
   return { live, io }
 }
 
@@ -101,7 +102,7 @@ test('what a function writes keeps its colours only where there are any', () => 
 
 test('as JSON every event is a line with the whole request id, and nothing else is written', () => {
   const { live, io } = setup({ output: 'json' })
-  live.plain(['run'])
+  live.introduce(['run'])
   live.poller({ kind: 'call-started', ...call }, at)
   live.function({ kind: 'ready', function: 'orders', instance: 'i', initMs: 3 }, at)
   assert.deepEqual(
@@ -121,4 +122,17 @@ test('the server’s own troubles are told in the same place, those of functions
   live.serverLog.child({}).error({ error: new Error('no disk') }, 'the store cannot be used')
   live.serverLog.warn({ function: 'orders' }, 'told elsewhere')
   assert.match(io.out, /^[\d:.]+ +problem +the store cannot be used: no disk\n$/)
+})
+
+test('what happens before it is said what runs comes after that', () => {
+  const io = new RecordingIo()
+  const live = new LiveLog({ stdout: io.stdout, colour: false }, 'text', ['orders'])
+  live.function(
+    { kind: 'line', function: 'orders', instance: 'i', requestId: undefined, stream: 'stdout', text: 'hi' },
+    at
+  )
+  assert.equal(io.out, '')
+  live.introduce(['run'])
+  live.introduce([])
+  assert.equal(io.out, 'run\n12:00:00.005  orders  log       hi\n')
 })
