@@ -364,6 +364,10 @@ mappings:
     assert.match(bad.stderr, /mappings\[0\] \(millrace\.yaml, line 5\).*batchSize.*greater than or equal to 1/)
     folder.write('millrace.yaml', config.replace('Topics', 'Topic'))
     assert.match((await folder.run(['dev'])).stderr, /mappings\[0\]\.Topic .*Did you mean Topics/)
+    folder.write('millrace.yaml', config)
+    const flagged = await folder.run(['dev', '--parameter', 'Stage=test'])
+    assert.equal(flagged.code, 2)
+    assert.match(flagged.stderr, /--parameter Stage goes with a template, .* mappings of millrace\.yaml: name the/)
     assert.equal(existsSync(join(folder.path, '.millrace')), false)
   })
 })
@@ -397,6 +401,27 @@ suite('bad input is refused naming the field', { concurrency: false, timeout: 30
     const unknown = await folder.run(['tail', 'nowhere', '--bootstrap', bootstrap])
     assert.deepEqual([unknown.code, /MILL_TOPIC_UNKNOWN/.test(unknown.stderr)], [3, true])
     assert.equal(await broker.stop(), 0)
+  })
+
+  test('--inspect where no function is run by Node says so', async () => {
+    await using folder = await DevFolder.make({
+      'orders.py': 'def handler(event, context): pass\n',
+      'a.mjs': handler('got')
+    })
+    const notes = async (name: string) => {
+      const { stdout } = await folder.run([
+        'dev',
+        '--handler',
+        name,
+        '--topic',
+        'orders',
+        '--inspect',
+        '--print-config'
+      ])
+      return (JSON.parse(stdout) as { notes: string[] }).notes
+    }
+    assert.deepEqual(await notes('./orders.handler'), ['--inspect is for functions on Node, and there are none'])
+    assert.deepEqual(await notes('./a.handler'), [])
   })
 
   test('a folder without anything to run says what would do', async () => {

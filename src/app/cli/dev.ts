@@ -43,6 +43,8 @@ export interface DevFlags {
 
 const flagged = ['listen', 'adminListen', 'dataDir', 'logLevel', 'graceSeconds'] as const satisfies readonly OptionKey[]
 const debuggerPort = 9229
+/** They give a template what it lacks. */
+const templateFlags = ['--parameter', '--resource', '--import', '--env-vars'] as const
 
 export function addDev(program: Command, run: (flags: DevFlags) => Promise<void>): void {
   const command = program
@@ -60,7 +62,11 @@ export function addDev(program: Command, run: (flags: DevFlags) => Promise<void>
       'brokers to use instead of the embedded one; several with commas',
       bootstrapServers
     )
-    .option('--broker-listen <HOST:PORT>', 'where the embedded broker listens (default any free port)', readAddress)
+    .addOption(
+      new Option('--broker-listen <HOST:PORT>', 'where the embedded broker listens (default any free port)')
+        .argParser(readAddress)
+        .conflicts('bootstrap')
+    )
     .option('--parameter <NAME=VALUE>', 'of the template; may be repeated', collectText)
     .option('--resource <NAME=VALUE>', 'the value of a resource that AWS alone knows; may be repeated', collectText)
     .option('--import <NAME=VALUE>', 'the value of an Fn::ImportValue; may be repeated', collectText)
@@ -103,6 +109,7 @@ Examples:
   millrace dev cdk.out --print-config`
     )
     .action((template: string | undefined, given: Given) => {
+      refuseIdle(command, given)
       const written = flagged.flatMap(key => {
         const value = given[attributeOf(options[key].flag.name)]
         return typeof value === 'string' ? [[key, value] as const] : []
@@ -125,6 +132,15 @@ Examples:
         output: given.output
       })
     })
+}
+
+/** Flags that would mean nothing beside the others. */
+function refuseIdle(command: Command, { once, handler }: Given): void {
+  const isGiven = (flag: string) => command.getOptionValueSource(attributeOf(flag)) === 'cli'
+  if (isGiven('--timeout') && once !== true)
+    command.error('error: --timeout goes with --once: what is ended by hand has no limit')
+  const ofTemplate = handler === undefined ? undefined : templateFlags.find(isGiven)
+  if (ofTemplate !== undefined) command.error(`error: ${ofTemplate} goes with a template, not with --handler`)
 }
 
 interface Given extends Pick<

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import { basename, extname, join, resolve } from 'node:path'
 import process from 'node:process'
+import { runtimeOf } from '../../adapters/invoker/runtime-program.ts'
 import type { WantedTopic } from '../../adapters/kafka/topic-admin.ts'
 import { MillraceError } from '../../core/errors.ts'
 import { parseDestination } from '../../core/destination/target.ts'
@@ -10,6 +11,7 @@ import { functionFields } from '../config/fields.ts'
 import { record } from '../config/value.ts'
 import type { DevFlags, DevTopic } from '../cli/dev.ts'
 import type { Io } from '../io.ts'
+import { localFunctions } from '../local-functions.ts'
 import { findTemplate, readTemplate, templateNames, type TemplateResult } from '../templates/read-template.ts'
 import { readVariablesFile } from './variables-file.ts'
 import { localMapping, type Body, type LocalMapping, type LocalRules } from './local-mapping.ts'
@@ -64,8 +66,24 @@ export async function planDev(flags: DevFlags, loaded: LoadedConfig, io: Pick<Io
     files: found.files,
     topics: topicsOf(mappings, flags),
     stoodFor: [...new Set(mappings.flatMap(({ stoodFor }) => stoodFor ?? []))],
-    notes: [...new Set([...found.notes, ...mappings.flatMap(({ notes }) => notes)])]
+    notes: [
+      ...new Set([
+        ...found.notes,
+        ...mappings.flatMap(({ notes }) => notes),
+        ...debuggerNotes(functions, flags, config)
+      ])
+    ]
   }
+}
+
+/** A wish that would else be met with silence. */
+function debuggerNotes(
+  functions: DevPlan['functions'],
+  { inspect }: DevFlags,
+  { baseDir }: LoadedConfig['config']
+): string[] {
+  if (inspect === undefined || localFunctions({ functions, baseDir }).some(fn => runtimeOf(fn) === 'node')) return []
+  return ['--inspect is for functions on Node, and there are none']
 }
 
 async function find(flags: DevFlags, loaded: LoadedConfig, io: Pick<Io, 'cwd' | 'env'>): Promise<Found> {
@@ -78,19 +96,30 @@ async function find(flags: DevFlags, loaded: LoadedConfig, io: Pick<Io, 'cwd' | 
     return fromHandler(handler, flags.topics, io.cwd)
   }
   if (template !== undefined) return fromTemplate(template, flags, loaded, io)
-  if (loaded.mappings.length > 0)
-    return {
-      origin: loaded.file ?? 'millrace.yaml',
-      functions: {},
-      mappings: loaded.mappings,
-      files: [],
-      notes: []
-    }
+  if (loaded.mappings.length > 0) return fromConfiguration(loaded, flags)
   const lying = findTemplate(io.cwd)
   if (lying !== undefined) return fromTemplate(basename(lying), flags, loaded, io)
   throw new MillraceError('MILL_DEV_NOTHING', [
     `no template is named, ${loaded.file ?? 'millrace.yaml'} has no "mappings", and the folder has none of ${templateNames.join(', ')}. For a handler file: millrace dev --handler ./orders.handler --topic orders`
   ])
+}
+
+/** The mappings of `millrace.yaml`, to its functions. */
+function fromConfiguration(
+  { file = 'millrace.yaml', mappings }: LoadedConfig,
+  { parameters, resources, imports, envVars }: DevFlags
+): Found {
+  const given = [
+    ...Object.keys(parameters).map(name => `--parameter ${name}`),
+    ...Object.keys(resources).map(name => `--resource ${name}`),
+    ...Object.keys(imports).map(name => `--import ${name}`),
+    ...(envVars === undefined ? [] : [`--env-vars ${envVars}`])
+  ]
+  if (given.length > 0)
+    throw new MillraceError('MILL_DEV_NOTHING', [
+      `${given.join(', ')} goes with a template, and what would run are the mappings of ${file}: name the template`
+    ])
+  return { origin: file, functions: {}, mappings, files: [], notes: [] }
 }
 
 /** One function, and a mapping for each topic. */

@@ -142,6 +142,24 @@ test('broker refuses addresses, topics and sizes that cannot be', async () => {
   assert.match(twice.err, /a is named twice/)
 })
 
+test('dev refuses flags that would mean nothing beside the others', async () => {
+  const handler = ['--handler', './orders.handler', '--topic', 'orders']
+  const wrong: readonly (readonly [flags: readonly string[], says: RegExp])[] = [
+    [[...handler, '--timeout', '5'], /--timeout goes with --once/],
+    [[...handler, '--broker-listen', '127.0.0.1:9092', '--bootstrap', '127.0.0.1:9093'], /cannot be used with/],
+    [[...handler, '--parameter', 'Stage=test'], /--parameter goes with a template, not with --handler/],
+    [[...handler, '--resource', 'Table=t'], /--resource goes with a template, not with --handler/],
+    [[...handler, '--import', 'vpc=v'], /--import goes with a template, not with --handler/],
+    [[...handler, '--env-vars', 'env.json'], /--env-vars goes with a template, not with --handler/]
+  ]
+  for (const [flags, says] of wrong) {
+    const { code, err, calls } = await run(['dev', ...flags])
+    assert.deepEqual({ code, calls }, { code: 2, calls: [] }, flags.join(' '))
+    assert.match(err, says)
+  }
+  assert.equal((await run(['dev', ...handler, '--once', '--timeout', '5'])).code, 0)
+})
+
 test('the exit code is what the command says, or what its error means', async () => {
   const failing = (error: Error) =>
     run(['serve'], async () => {
