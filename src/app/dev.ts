@@ -54,6 +54,8 @@ class Dev {
   readonly #live: LiveLog
   readonly #progress = new DevProgress()
   readonly #beganMs = performance.now()
+  /** The time of `--once` was not enough. */
+  #isOver = false
 
   constructor(flags: DevFlags, io: Io, loaded: LoadedConfig, plan: DevPlan, seeds: Seeds | undefined) {
     this.#flags = flags
@@ -107,7 +109,9 @@ class Dev {
       this.#introduce(broker, server, opened.created, seeded)
       const uuids = await this.#createMappings(server.url, broker.bootstrap)
       const code = await this.#attend(broker, server, uuids)
-      await server.stop({ graceMs: config.graceMs })
+      if (this.#io.stop.aborted) this.#tellStopping()
+      // Who had so much time and no more waits for no call that hangs.
+      await server.stop({ graceMs: this.#isOver ? 0 : config.graceMs })
       this.#summarize()
       return code
     } finally {
@@ -176,6 +180,7 @@ class Dev {
         return hasBegun && this.#progress.unsettled(ends).length === 0
       })
     if (stop.aborted) return once ? interruptedBy(stop) : exitCodes.ok
+    this.#isOver = over.aborted
     if (over.aborted) await this.#tellTimeout(broker)
     return over.aborted || this.#progress.tally.givenUp > 0 ? exitCodes.failure : exitCodes.ok
   }
@@ -259,6 +264,13 @@ class Dev {
         notes: this.#notes([])
       }
     )
+  }
+
+  #tellStopping(): void {
+    const { openCalls: calls } = this.#progress
+    if (calls === 0) return
+    const text = `${calls} ${calls === 1 ? 'call is' : 'calls are'} waited for; Ctrl-C once more ends it at once`
+    this.#live.say({ kind: 'note', word: 'stopping', text }, { kind: 'stopping', calls })
   }
 
   async #tellTimeout(broker: DevBroker): Promise<void> {

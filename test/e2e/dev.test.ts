@@ -174,6 +174,34 @@ suite('a developer runs a SAM template', { concurrency: false, timeout: 300_000 
     assert.match(stdout, /not settled within 4 s: orders-1: 1/)
   })
 
+  const hanging = `export const handler = () => { console.log('begun'); return new Promise(() => setTimeout(() => {}, 60_000)) }`
+
+  test('--once whose time is over does not wait for a call that hangs', async () => {
+    await using folder = await shop()
+    folder.write('src/app.mjs', hanging)
+    folder.write('records.jsonl', '{"topic":"orders","value":"one"}\n')
+    const args = ['dev', '--seed', 'records.jsonl', '--once', '--timeout', '4', '--output', 'json']
+    const dev = folder.start(args)
+    assert.equal(await dev.ended(), 1)
+    assert.ok(dev.events.some(({ kind }) => kind === 'timeout'))
+    const answer = await dev.event('function-answered')
+    assert.equal(answer['errorType'], 'Runtime.ExitError', 'not the function’s own timeout ended it')
+  })
+
+  test('Ctrl-C in the middle of a call says what is waited for, and a second one ends it', async () => {
+    await using folder = await shop()
+    folder.write('src/app.mjs', hanging)
+    const dev = folder.start(['dev', '--output', 'json'])
+    await dev.event('ready')
+    assert.equal((await folder.run(['send', 'orders', 'one'])).code, 0)
+    await said(dev, 'begun')
+    process.kill(dev.pid, 'SIGINT')
+    assert.equal((await dev.event('stopping'))['calls'], 1)
+    assert.equal(await dev.stop('SIGINT'), 130)
+    const pids = dev.events.filter(({ kind }) => kind === 'function-started').map(({ pid }) => Number(pid))
+    await eventually(() => pids.every(pid => !isAlive(pid)), { describe: 'the processes of the function have gone' })
+  })
+
   test('--once that is interrupted exits 130', async () => {
     await using folder = await shop()
     const dev = folder.start(['dev', '--once', '--output', 'json'])

@@ -28,6 +28,8 @@ export class DevProgress {
   readonly #partitions = new Map<string, { readonly began: number; reached: number }>()
   /** Called when what `isReading`, `hasBegun` and `unsettled` say may have changed. */
   onChange: () => void = () => undefined
+  /** Calls that have not ended. */
+  openCalls = 0
   #tally: Tally = { records: 0, filteredOut: 0, calls: 0, failedCalls: 0, givenUp: 0, delivered: 0 }
 
   get tally(): Tally {
@@ -62,7 +64,11 @@ export class DevProgress {
           filteredOut: tally.filteredOut + event.filteredOut
         }
         return
+      case 'call-started':
+        this.openCalls += 1
+        return
       case 'call-ended':
+        this.openCalls -= 1
         this.#tally = {
           ...tally,
           calls: tally.calls + 1,
@@ -76,7 +82,6 @@ export class DevProgress {
           delivered: tally.delivered + (event.destination === undefined ? 0 : event.records)
         }
         return
-      case 'call-started':
       case 'held':
       case 'released':
       case 'result':
