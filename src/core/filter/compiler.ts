@@ -57,7 +57,7 @@ export class CompiledPatterns {
 
   /** Looks at a document; false when it is no JSON object or array. `view` is over `bytes`. */
   scan(bytes: Uint8Array, view: DataView, from: number, to: number): boolean {
-    this.#marks.generation++
+    this.#marks.begin()
     this.#bytes = bytes
     this.#from = from
     this.#to = to
@@ -66,7 +66,7 @@ export class CompiledPatterns {
 
   /** Instead of a scan: there is no document, and everything in it is missing. */
   scanNothing(): void {
-    this.#marks.generation++
+    this.#marks.begin()
     this.#scanner.entangled = false
   }
 

@@ -216,7 +216,7 @@ export class ElementMatcher {
       return
     }
     this.#values[leaf.leaf]!++
-    this.#marks.generation++
+    this.#marks.begin()
     const byte = bytes[at]!
     if (byte === 34) {
       const found = stringEnd(bytes, this.#view, at + 1, end)

@@ -17,6 +17,14 @@ export class Marks {
     this.hits = new Int32Array(conditions)
     this.seen = new Int32Array(leaves)
   }
+
+  /** Begins a generation in which nothing is marked. A thread sees more records than a generation has numbers. */
+  begin(): void {
+    if (++this.generation <= 0x7fffffff) return
+    this.hits.fill(0)
+    this.seen.fill(0)
+    this.generation = 1
+  }
 }
 
 /** A condition with its number among all conditions of all patterns of a filter. */

@@ -117,7 +117,7 @@ export class RecordFilter {
       return 'binary'
     }
     const marks = this.#textMarks
-    marks.generation++
+    marks.begin()
     this.#text.onString(marks, bytes, start, end)
     for (const { at } of text) outside[at] = marks.hits[at] === marks.generation ? holds : fails
     return 'text'
