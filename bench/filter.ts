@@ -5,11 +5,15 @@ import { parsePattern } from '../src/core/filter/language.ts'
 import { RecordFilter } from '../src/core/filter/record-filter.ts'
 import { column, type Block } from '../src/core/record.ts'
 import { blockOf } from '../test/support/blocks.ts'
+import { hostilePatterns, hostileValues } from './filter-hostile.ts'
 import { spread } from './report.ts'
 
 const rounds = Number(process.argv[2] ?? 9)
 /** Values of a round: some tens of milliseconds. */
 const bytesPerRound = 12_000_000
+
+/** Rounds of a hostile pair, and CPU time of each; there are hundreds of pairs. */
+const [hostileRounds, hostileMicroseconds] = [5, 4_000]
 
 /** A nested order of about 900 bytes; one in ten is of the kind the patterns take. */
 function order(index: number): string {
@@ -117,63 +121,76 @@ const parse = spread(
 ).median
 console.log(`| JSON.parse alone, text at hand | | ${(parse / texts.length).toFixed(2)} | |`)
 
-const many = (count: number, each: (index: number) => string): string =>
-  Array.from({ length: count }, (_, index) => each(index)).join(',')
-const long = 'ab'.repeat(16_384)
-const hostile: readonly (readonly [string, readonly string[], string])[] = [
-  ['wildcard on one long string', [value('{"a":[{"wildcard":"*aba*abb*ac*"}]}')], `{"a":"${long}"}`],
-  [
-    '10 patterns with wildcards on one path',
-    Array.from({ length: 10 }, (_, at) => value(`{"a":[{"wildcard":"*ab${at}*b${at}"}]}`)),
-    `{"a":"${long}"}`
-  ],
-  [
-    'suffixes and wildcards, one list',
-    [value(`{"a":[${many(8, at => `{"wildcard":"*a${at}b*"}`)},${many(20, at => `{"suffix":"x${at}"}`)}]}`)],
-    `{"a":"${long}"}`
-  ],
-  [
-    '1,000 values, strings in a list',
-    [value(`{"a":[${many(600, at => `"${at}q"`)}]}`)],
-    `{"a":[${many(4_000, at => `"${at % 700}w"`)}]}`
-  ],
-  [
-    '300 numeric ranges, numbers in a list',
-    [value(`{"a":[${many(120, at => `{"numeric":[">",${at * 10},"<",${at * 10 + 1}]}`)}]}`)],
-    `{"a":[${many(8_000, at => String(at % 1000))}]}`
-  ],
-  [
-    'addresses in a list',
-    [value('{"a":[{"cidr":"10.0.0.0/8"},{"cidr":"2001:db8::/32"}]}')],
-    `{"a":[${many(2_000, at => (at % 2 === 0 ? `"11.0.0.${at % 256}"` : '"2001:db7::1"'))}]}`
-  ],
-  [
-    '$or of 1,000 branches',
-    [value(`{${many(3, at => `"o${at}":{"$or":[${many(10, b => `{"k${b}":[1]}`)}]}`)}}`)],
-    `{${many(3, at => `"o${at}":{${many(40, b => `"k${b + 1}":2`)}}`)}}`
-  ],
-  [
-    'lists of small objects',
-    [value('{"d":{"a":[1],"b":[2]}}')],
-    `{"d":[${many(5_000, at => (at % 2 === 0 ? '{"a":1}' : '{"b":2}'))}]}`
-  ],
-  [
-    'lists of small objects, missing fields',
-    [value('{"d":{"a":[1],"b":[{"exists":false}],"c":[3]}}')],
-    `{"d":[${many(5_000, at => (at % 2 === 0 ? '{"a":1}' : '{"b":2}'))}]}`
-  ],
-  ['escapes', [value('{"a":["x"]}')], `{"a":[${many(3_000, () => '"\\u0041\\n"')}]}`],
-  ['not ASCII', [value('{"a":["x"]}')], `{"b":"${'äöü€😀'.repeat(3_000)}"}`],
-  ['deep lists', [value('{"a":["x"]}')], `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`],
-  ['huge numbers', [value('{"a":[{"numeric":[">",1]}]}')], `{"a":[${many(20, () => `0.${'123'.repeat(500)}`)}]}`],
-  [
-    'repeated names in lists',
-    [value('{"d":{"a":[1],"b":[2]}}')],
-    `{"d":[${many(1_000, () => '{"a":1,"a":3,"b":0}')}]}`
-  ],
-  ['broken at the end', [value('{"a":["x"]}')], `{"a":[${many(5_000, at => `"${at}"`)}`]
-]
-console.log('\n| hostile value or pattern | µs per KB |')
-console.log('| --- | --- |')
-for (const [name, patterns, text] of hostile)
-  console.log(`| ${name} | ${measure(patterns, blockOfValues([text])).perKb.toFixed(2)} |`)
+/** What a value costs beside its bytes read by JSON.parse, by KB. */
+interface HostileCost {
+  readonly name: string
+  readonly perKb: number
+  readonly parsePerKb: number
+  /** Paired by round: what else the machine does cancels. */
+  readonly ratio: number
+}
+
+function measureHostile(name: string, patterns: readonly string[], text: string): HostileCost {
+  const filter = new RecordFilter(patterns.map(parsePattern), { mismatch: 'drop' })
+  const block = blockOfValues([text])
+  const bytes = valueBytes(block)
+  const [start, end] = [block.positions[column.valueStart]!, block.positions[column.valueEnd]!]
+  const parse = (): void => {
+    try {
+      JSON.parse(block.bytes.toString('utf8', start, end))
+    } catch {
+      // Some are broken.
+    }
+  }
+  const accept = (): void => {
+    if (filter.accepts(block, 0)) throw new Error(`${name} was to be refused`)
+  }
+  const repeated = (work: () => void): number => {
+    // The first time is not counted; then as often as takes some milliseconds.
+    work()
+    const once = Math.max(5, cpuMicroseconds(work))
+    const repeats = Math.ceil(hostileMicroseconds / once)
+    return (
+      cpuMicroseconds(() => {
+        for (let repeat = 0; repeat < repeats; repeat++) work()
+      }) / repeats
+    )
+  }
+  repeated(accept)
+  const pairs = Array.from({ length: hostileRounds }, () => ({ ours: repeated(accept), parse: repeated(parse) }))
+  const perKb = (of: (pair: { ours: number; parse: number }) => number): number =>
+    spread(pairs.map(of)).median / (bytes / 1024)
+  return {
+    name,
+    perKb: perKb(({ ours }) => ours),
+    parsePerKb: perKb(({ parse }) => parse),
+    ratio: spread(pairs.map(({ ours, parse }) => ours / parse)).median
+  }
+}
+
+const hostile = Object.entries(hostileValues).flatMap(([valueName, text]) =>
+  Object.entries(hostilePatterns).map(([patternName, patterns]) =>
+    measureHostile(`${valueName} | ${patternName}`, patterns, text)
+  )
+)
+const cells = ({ name, perKb, parsePerKb, ratio }: HostileCost): string =>
+  `| ${name} | ${perKb.toFixed(2)} | ${parsePerKb.toFixed(2)} | ${ratio.toFixed(2)} |`
+const heading =
+  '| value | patterns | µs per KB | JSON.parse of the bytes: µs per KB | ratio |\n| --- | --- | --- | --- | --- |'
+const most = hostile.toSorted((left, right) => right.perKb - left.perKb)
+console.log(
+  `\nThe worst of ${hostile.length} hostile pairs; ${hostile.filter(({ perKb }) => perKb <= 2).length} take at most 2 µs per KB.\n`
+)
+console.log(heading)
+for (const cost of most.slice(0, 25)) console.log(cells(cost))
+console.log('\nBeside JSON.parse.\n')
+console.log(heading)
+for (const cost of hostile.toSorted((left, right) => right.ratio - left.ratio).slice(0, 12)) console.log(cells(cost))
+console.log('\nThe worst with each value.\n')
+console.log(heading)
+for (const valueName of Object.keys(hostileValues))
+  console.log(cells(most.find(({ name }) => name.startsWith(`${valueName} | `))!))
+console.log('\nThe worst of each set of patterns.\n')
+console.log(heading)
+for (const patternName of Object.keys(hostilePatterns))
+  console.log(cells(most.find(({ name }) => name.endsWith(` | ${patternName}`))!))

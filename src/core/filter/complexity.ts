@@ -1,6 +1,6 @@
 import type { StringTest, Test } from './operators.ts'
-import { maxGroups, StringAutomaton } from './string-automaton.ts'
-import { stringPlan } from './string-plan.ts'
+import { StringAutomaton } from './string-automaton.ts'
+import { patternGroups } from './string-plan.ts'
 import type { Pieces } from './wildcard.ts'
 
 /** Beginnings of one wildcard that a string may match at the same time. AWS has such a limit and does not say which. */
@@ -10,12 +10,12 @@ const maxSets = 5_000
 
 /** Why matching these tests could cost too much, undefined when it cannot. */
 export function complexityProblem(tests: readonly Test[]): string | undefined {
-  const { groups } = stringPlan(tests)
+  const { some, buts } = patternGroups(tests)
+  const groups = [some, ...buts].filter(group => group.length > 0)
   for (const test of groups.flat()) {
     if (test.kind === 'wildcard' && hasTooManyBeginnings(test.pieces))
       return `is too complex (${shown(test)}): use fewer stars, or fewer repetitions after a star`
   }
-  if (groups.length > maxGroups) return `is too complex: use at most ${maxGroups - 1} anything-but in one list`
   if (groups.length > 0 && StringAutomaton.compile(groups) === undefined)
     return 'is too complex: use fewer or shorter strings in one list, above all wildcards and suffixes'
   return undefined

@@ -1,58 +1,67 @@
 import { byAbsence, infeasible, type ElementPlan, type Plan } from './element-plan.ts'
-import { literalAt, literalLength, numberEnd, stringEnd, unescape } from './json-bytes.ts'
-import { Marks } from './leaf-program.ts'
+import { closing, isArrayOpening, nodeOfOpening, type ElementTape } from './element-tape.ts'
+import { FindingPool } from './finding-pool.ts'
 import type { PathNode } from './path-node.ts'
 
-/** Arrays in arrays on the paths of a pattern: deeper ones are left to the plain matcher. */
-const maxDepth = 200
+/** Places of the table of steps. */
+const tableSize = 1 << 14
+/** Findings that are kept; with more, all but the open ones are worked out again. */
+const maxFindings = 16_384
+/** At most so many are made of one entry. */
+const perEntry = 4
+
+/** What a finding is about: an object or an array that is open, or a value that has ended. */
+const [openObject, openArray, ended] = [0, 1, 2]
 
 /**
- * Matches one pattern where arrays hold objects: all conditions of a branch have to hold in the same elements. It walks the
- * same bytes again, only where the paths lead, and tells for each value what is the earliest condition (in the order of
- * names) that is satisfied by a value within, if all can be satisfied there at all. "Earliest" decides what missing means, as
- * in event-ruler: a missing field is looked for in the chosen element only when a condition before it has chosen one.
+ * Matches patterns where arrays hold objects: all conditions of a branch have to hold in the same elements. From what the
+ * scanner wrote down it tells for each value what is the earliest condition (in the order of names) that is satisfied by a
+ * value within, if all can be satisfied there at all. "Earliest" decides what missing means, as in event-ruler: a missing
+ * field is looked for in the chosen element only when a condition before it has chosen one.
+ *
+ * Findings are numbered, and what a finding becomes by the next value is worked out once: documents may be long, but their
+ * elements are of few kinds. A finding is a list: what it is about, which children were there, a result for each demand at
+ * its node, which fields have values within.
  */
 export class ElementMatcher {
-  readonly #root: PathNode
   readonly #plan: ElementPlan
-  readonly #marks: Marks
-  /** By leaf: values so far. */
-  readonly #values: Float64Array
-  #view: DataView = new DataView(new ArrayBuffer(0))
-  #bytes: Uint8Array = new Uint8Array(0)
-  #end = 0
-  #at = 0
-  #isBeyond = false
-  #scratch = new Uint8Array(256)
-  /** Results of the values that are open, one after the other. */
-  #results = new Int32Array(1024)
+  readonly #nodes: readonly PathNode[]
+  readonly #presenceWords: number
+  readonly #pool = new FindingPool()
+  #scratch = new Int32Array(64)
+  /** Steps by finding and what comes next: a value as on the tape, or -1 - the finding of one that has ended. */
+  readonly #stepFrom = new Int32Array(tableSize).fill(-1)
+  readonly #stepBy = new Int32Array(tableSize)
+  readonly #stepTo = new Int32Array(tableSize)
+  /** By finding: 1 + what it is once it has ended. */
+  readonly #endedAs = new Int32Array(maxFindings + perEntry)
+  /** By entry that opens: 1 + the finding to begin with. */
+  readonly #beginnings: Int32Array
+  /** Findings that are open, by depth. */
+  #open = new Int32Array(64)
+  /** What was found at the root of the last document; undefined when names are repeated in objects. */
+  #root: Int32Array | undefined
 
-  /** Of that many conditions and leaves, of all patterns. */
-  constructor(root: PathNode, plan: ElementPlan, conditions: number, leaves: number) {
-    this.#root = root
+  constructor(plan: ElementPlan, nodes: readonly PathNode[]) {
     this.#plan = plan
-    this.#marks = new Marks(conditions, leaves)
-    this.#values = new Float64Array(leaves)
+    this.#nodes = nodes
+    this.#presenceWords = (plan.presences + 31) >> 5
+    this.#beginnings = new Int32Array(nodes.length * 2)
   }
 
-  /** `bytes` from `from` to `to` was found to be JSON. Undefined: names are repeated, or arrays nested, too much to say. */
-  matches(bytes: Uint8Array, from: number, to: number, outside: Uint8Array): boolean | undefined {
-    if (
-      this.#bytes.buffer !== bytes.buffer ||
-      this.#bytes.byteOffset !== bytes.byteOffset ||
-      this.#bytes.length !== bytes.length
-    )
-      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-    if (this.#plan.isIrregular) return undefined
-    this.#bytes = bytes
-    this.#at = from
-    this.#end = to
-    this.#isBeyond = false
-    this.#value(this.#root, 0, 0)
-    if (this.#isBeyond) return undefined
-    for (let branch = 0; branch < this.#plan.branches.length; branch++) {
-      const { demand, outside: conditions } = this.#plan.branches[branch]!
-      if (demand >= 0 && this.#results[demand] === infeasible) continue
+  /** Reads a document. */
+  read(tape: ElementTape): void {
+    const found = tape.isBeyond ? -1 : this.#walk(tape)
+    this.#root = found < 0 ? undefined : this.#pool.listOf(found)
+  }
+
+  /** Does the document that was read last match? Undefined when that takes the plain matcher. */
+  matches(pattern: number, outside: Uint8Array): boolean | undefined {
+    const branches = this.#plan.patterns[pattern]!
+    if (branches === 'irregular' || this.#root === undefined) return undefined
+    const first = 1 + seenWords(this.#nodes[0]!)
+    for (const { demand, outside: conditions } of branches) {
+      if (demand >= 0 && this.#root[first + demand] === infeasible) continue
       let isOpen = true
       for (const at of conditions) isOpen &&= outside[at] === 1
       if (isOpen) return true
@@ -60,247 +69,186 @@ export class ElementMatcher {
     return false
   }
 
-  /** Reads the value at `#at` and writes a result for each demand at `node` from `to` on. */
-  #value(node: PathNode, to: number, depth: number): void {
-    const plan = this.#plan.nodes[node.id]
-    this.#space()
-    if (plan !== undefined) this.#reserve(to, plan.demands.length)
-    const byte = this.#bytes[this.#at]!
-    if (plan === undefined || this.#isBeyond) this.#skip()
-    else if (depth > maxDepth) this.#isBeyond = true
-    else if (byte === 123) this.#object(node, plan, to, depth)
-    else if (byte === 91) this.#array(node, plan, to, depth)
-    else {
-      this.#look(node)
-      this.#ownResults(plan, to)
-    }
-  }
-
-  #ownResults({ demands }: Plan, to: number): void {
-    const { hits, generation } = this.#marks
-    for (let index = 0; index < demands.length; index++) {
-      const { own, takesAbsence } = demands[index]!
-      if (own === undefined) this.#results[to + index] = takesAbsence ? byAbsence : infeasible
-      else this.#results[to + index] = hits[own.at] === generation ? own.order : infeasible
-    }
-  }
-
-  #object(node: PathNode, plan: Plan, to: number, depth: number): void {
-    const count = plan.demands.length
-    for (let index = 0; index < count; index++) {
-      const { own } = plan.demands[index]!
-      this.#results[to + index] = own === undefined || own.takesAbsent ? byAbsence : infeasible
-    }
-    const inner = to + count
-    let seen = 0
-    let seenMore: Set<number> | undefined
-    this.#at++
-    this.#space()
-    while (!this.#isBeyond && this.#bytes[this.#at] !== 125) {
-      const found = stringEnd(this.#bytes, this.#view, this.#at + 1, this.#end)
-      const path = this.#childPath(node, this.#at + 1, found)
-      this.#at = (found >> 1) + 1
-      this.#space()
-      this.#at++
-      this.#space()
-      if (path < 0) this.#skip()
-      else {
-        const bit = path < 31 ? 1 << path : 0
-        const isRepeated = bit === 0 ? seenMore?.has(path) === true : (seen & bit) !== 0
-        // Two values on one path may be chosen from independently: rare enough for the plain matcher.
-        if (isRepeated || this.#isDotted) {
-          this.#isBeyond = true
-          return
-        }
-        if (bit === 0) (seenMore ??= new Set()).add(path)
-        seen |= bit
-        this.#value(node.children[path]!, inner, depth + 1)
-        this.#combine(plan.parts[path]!, to, inner)
-      }
-      this.#space()
-      if (this.#bytes[this.#at] === 44) {
-        this.#at++
-        this.#space()
-      }
-    }
-    this.#at++
-    for (let path = 0; path < node.children.length; path++) {
-      if (path < 31 ? (seen & (1 << path)) !== 0 : seenMore?.has(path) === true) continue
-      const child = this.#plan.nodes[node.children[path]!.id]
-      if (child === undefined) continue
-      for (const { demand, wholes } of plan.parts[path]!) {
-        if (child.demands[demand]!.takesAbsence) continue
-        for (const whole of wholes) this.#results[to + whole] = infeasible
-      }
-    }
-  }
-
-  /** All parts must be satisfied; the earliest of their conditions is the whole's. */
-  #combine(parts: Plan['parts'][number], to: number, inner: number): void {
-    const results = this.#results
-    for (const { demand, wholes } of parts) {
-      const part = results[inner + demand]!
-      for (const whole of wholes) {
-        const before = results[to + whole]!
-        if (part === infeasible || (before !== infeasible && part < before)) results[to + whole] = part
-      }
-    }
-  }
-
-  #array(node: PathNode, plan: Plan, to: number, depth: number): void {
-    const count = plan.demands.length
-    // The results, then those of an element, then how many values the demands' leaves had before.
-    const element = to + count
-    this.#reserve(element, count)
-    const before = this.#plan.takesAbsent ? this.#countsOf(plan) : undefined
-    for (let index = 0; index < count; index++) this.#results[to + index] = infeasible
-    this.#at++
-    this.#space()
-    while (!this.#isBeyond && this.#bytes[this.#at] !== 93) {
-      const byte = this.#bytes[this.#at]!
-      if (byte === 123 || byte === 91) {
-        this.#value(node, element, depth + 1)
-        this.#keepBest(element, to, count)
+  /** What is found at the root; -1 when names are repeated. */
+  #walk({ entries, length }: ElementTape): number {
+    let depth = 0
+    let finding = -1
+    for (let at = 0; at < length; at++) {
+      if (this.#pool.size > maxFindings) finding = this.#startAnew(depth, finding)
+      const entry = entries[at]!
+      if (entry >= 0) finding = this.#step(finding, entry)
+      else if (entry === closing) {
+        const result = this.#end(finding)
+        depth--
+        if (depth === 0) return result
+        finding = this.#step(this.#open[depth]!, -1 - result)
       } else {
-        this.#look(node)
-        this.#ownResults(plan, element)
-        this.#keepBest(element, to, count)
+        if (depth === this.#open.length) this.#open = wider(this.#open)
+        this.#open[depth++] = finding
+        finding = this.#beginning(entry)
       }
-      this.#space()
-      if (this.#bytes[this.#at] === 44) {
-        this.#at++
-        this.#space()
-      }
+      if (finding < 0) return -1
     }
-    this.#at++
-    if (before !== undefined && !this.#isBeyond) this.#settleAbsence(plan, to, before)
+    throw new Error('a document without an end was let through')
   }
 
-  /** Of the elements that satisfy, the one with the earliest condition asks least of the other elements. */
-  #keepBest(element: number, to: number, count: number): void {
-    const results = this.#results
-    for (let index = 0; index < count; index++) {
-      const candidate = results[element + index]!
-      const best = results[to + index]!
-      if (candidate !== infeasible && (best === infeasible || candidate < best)) results[to + index] = candidate
+  #step(from: number, by: number): number {
+    const place = (Math.imul(from, 0x9e3779b1) ^ Math.imul(by, 0x85ebca6b)) >>> 18
+    if (this.#stepFrom[place] === from && this.#stepBy[place] === by) return this.#stepTo[place]!
+    const to = by >= 0 ? this.#withValue(from, by) : this.#with(from, this.#pool.listOf(-1 - by))
+    if (to >= 0) {
+      this.#stepFrom[place] = from
+      this.#stepBy[place] = by
+      this.#stepTo[place] = to
+    }
+    return to
+  }
+
+  #beginning(entry: number): number {
+    const known = this.#beginnings[-2 - entry]!
+    if (known !== 0) return known - 1
+    const node = this.#nodes[nodeOfOpening(entry)]!
+    const isArray = isArrayOpening(entry)
+    const { demands } = this.#plan.nodes[node.id]!
+    const first = this.#blank(node, isArray ? openArray : openObject)
+    for (const [at, { own }] of demands.entries())
+      this.#scratch[first + at] = !isArray && (own === undefined || own.takesAbsent) ? byAbsence : infeasible
+    const found = this.#keep(first + demands.length)
+    this.#beginnings[-2 - entry] = found + 1
+    return found
+  }
+
+  /** A value that is neither object nor array, within what is open. */
+  #withValue(from: number, entry: number): number {
+    const node = this.#nodes[entry % this.#nodes.length]!
+    const outcome = Math.trunc(entry / this.#nodes.length)
+    const { demands, presence } = this.#plan.nodes[node.id]!
+    const first = this.#blank(node, ended)
+    for (const [at, { own, takesAbsence }] of demands.entries()) {
+      const isMet = own !== undefined && node.leaf!.outcomePasses(outcome, own.place)
+      this.#scratch[first + at] = isMet ? own.order : own === undefined && takesAbsence ? byAbsence : infeasible
+    }
+    const presences = first + demands.length
+    if (presence >= 0) this.#scratch[presences + (presence >> 5)]! |= 1 << (presence & 31)
+    return this.#with(from, this.#pool.listOf(this.#keep(presences)))
+  }
+
+  /** What is open, with a value that has ended; -1 when there was one of its name. */
+  #with(from: number, value: Int32Array): number {
+    const list = this.#pool.listOf(from)
+    const node = this.#nodes[Math.trunc(list[0]! / 3)]!
+    const child = this.#nodes[Math.trunc(value[0]! / 3)]!
+    const { demands, parts } = this.#plan.nodes[node.id]!
+    const scratch = this.#scratch
+    const first = 1 + seenWords(node)
+    const presences = first + demands.length
+    const inner = 1 + seenWords(child)
+    scratch.set(list)
+    if (list[0]! % 3 === openArray) {
+      // Of the elements that satisfy, the one with the earliest condition asks least of the other elements.
+      for (let at = 0; at < demands.length; at++) {
+        const candidate = value[inner + at]!
+        const best = scratch[first + at]!
+        if (candidate !== infeasible && (best === infeasible || candidate < best)) scratch[first + at] = candidate
+      }
+    } else {
+      // Two values on one path may be chosen from independently: rare enough for the plain matcher.
+      const [word, bit] = [1 + (child.place >> 5), 1 << (child.place & 31)]
+      if ((scratch[word]! & bit) !== 0) return -1
+      scratch[word]! |= bit
+      // All parts must be satisfied; the earliest of their conditions is the whole's.
+      for (const { demand, wholes } of parts[child.place]!) {
+        const part = value[inner + demand]!
+        for (const whole of wholes) {
+          const before = scratch[first + whole]!
+          if (part === infeasible || (before !== infeasible && part < before)) scratch[first + whole] = part
+        }
+      }
+    }
+    const innerPresences = inner + this.#plan.nodes[child.id]!.demands.length
+    for (let word = 0; word < this.#presenceWords; word++) scratch[presences + word]! |= value[innerPresences + word]!
+    return this.#keep(presences)
+  }
+
+  /** What an open object or array is as a value. */
+  #end(finding: number): number {
+    const known = this.#endedAs[finding]!
+    if (known !== 0) return known - 1
+    const list = this.#pool.listOf(finding)
+    const node = this.#nodes[Math.trunc(list[0]! / 3)]!
+    const plan = this.#plan.nodes[node.id]!
+    const first = 1 + seenWords(node)
+    this.#scratch.set(list)
+    this.#scratch.fill(0, 1, first)
+    this.#scratch[0] = node.id * 3 + ended
+    if (list[0]! % 3 === openArray) this.#endArray(plan, first)
+    else this.#endObject(plan, node, list, first)
+    const result = this.#keep(first + plan.demands.length)
+    this.#endedAs[finding] = result + 1
+    return result
+  }
+
+  #endObject(plan: Plan, node: PathNode, list: Int32Array, first: number): void {
+    for (const { id, place } of node.children) {
+      const child = this.#plan.nodes[id]
+      if (child === undefined || (list[1 + (place >> 5)]! & (1 << (place & 31))) !== 0) continue
+      for (const { demand, wholes } of plan.parts[place]!) {
+        if (child.demands[demand]!.takesAbsence) continue
+        for (const whole of wholes) this.#scratch[first + whole] = infeasible
+      }
     }
   }
 
   /** Conditions before the first that chose an element are satisfied by absence only if no element at all has the field. */
-  #settleAbsence({ demands }: Plan, to: number, before: readonly number[]): void {
-    let next = 0
-    for (let index = 0; index < demands.length; index++) {
-      const { conditions, own, takesAbsence } = demands[index]!
-      let best = this.#results[to + index]!
-      if (best === infeasible && takesAbsence) best = byAbsence
-      for (const { order, leaf } of conditions) {
-        const isThere = this.#values[leaf]! > before[next++]!
+  #endArray({ demands }: Plan, first: number): void {
+    const scratch = this.#scratch
+    const presences = first + demands.length
+    for (const [at, { conditions, own, takesAbsence }] of demands.entries()) {
+      const chosen = scratch[first + at]!
+      // With one condition, a value that passes is enough, whatever the others are.
+      if (own !== undefined && chosen === own.order) continue
+      let best = chosen === infeasible && takesAbsence ? byAbsence : chosen
+      for (const { order, presence } of conditions) {
+        const isThere = presence >= 0 && (scratch[presences + (presence >> 5)]! & (1 << (presence & 31))) !== 0
         if (isThere && order < best) best = infeasible
       }
-      // With one condition, a value that passes is enough, whatever the others are.
-      this.#results[to + index] = own !== undefined && this.#results[to + index] === own.order ? own.order : best
+      scratch[first + at] = best
     }
   }
 
-  #countsOf({ demands }: Plan): number[] {
-    return demands.flatMap(({ conditions }) => conditions.map(({ leaf }) => this.#values[leaf]!))
+  /** Begins a list about a node in the scratch; returns where its results begin. */
+  #blank(node: PathNode, about: number): number {
+    const first = 1 + seenWords(node)
+    const length = first + this.#plan.nodes[node.id]!.demands.length + this.#presenceWords
+    while (this.#scratch.length < length) this.#scratch = wider(this.#scratch)
+    this.#scratch.fill(0, 0, length)
+    this.#scratch[0] = node.id * 3 + about
+    return first
   }
 
-  /** Looks at the scalar at `#at`, and goes behind it. */
-  #look({ leaf }: PathNode): void {
-    const bytes = this.#bytes
-    const at = this.#at
-    const end = this.#end
-    if (leaf === undefined) {
-      this.#skip()
-      return
-    }
-    this.#values[leaf.leaf]!++
-    this.#marks.begin()
-    const byte = bytes[at]!
-    if (byte === 34) {
-      const found = stringEnd(bytes, this.#view, at + 1, end)
-      const to = found >> 1
-      if ((found & 1) === 0) leaf.onString(this.#marks, bytes, at + 1, to)
-      else leaf.onString(this.#marks, this.#scratch, 0, this.#unescaped(at + 1, to))
-      this.#at = to + 1
-      return
-    }
-    const which = literalAt(bytes, at, end)
-    if (which >= 0) {
-      leaf.onLiteral(this.#marks, which)
-      this.#at = at + literalLength(which)
-    } else {
-      this.#at = numberEnd(bytes, at, end)
-      leaf.onNumber(this.#marks, bytes, at, this.#at)
-    }
+  /** The number of the list in the scratch, whose presences begin at `presences`. */
+  #keep(presences: number): number {
+    return this.#pool.numberOf(this.#scratch, presences + this.#presenceWords)
   }
 
-  #isDotted = false
-
-  /** Which child of `node` a name leads to, -1 for none; `#isDotted` when it leads further down. */
-  #childPath(node: PathNode, from: number, found: number): number {
-    const to = found >> 1
-    let child: PathNode | undefined
-    if ((found & 1) === 0) child = node.find(this.#bytes, from, to)
-    else {
-      const length = this.#unescaped(from, to)
-      this.#scratch[length] = 34
-      child = node.find(this.#scratch, 0, length)
-    }
-    if (child === undefined) {
-      this.#isDotted = false
-      return -1
-    }
-    const path = node.children.indexOf(child)
-    this.#isDotted = path < 0
-    return this.#isDotted ? 0 : path
-  }
-
-  #unescaped(from: number, to: number): number {
-    if (this.#scratch.length <= to - from) this.#scratch = new Uint8Array((to - from) * 2)
-    return unescape(this.#bytes, from, to, this.#scratch)
-  }
-
-  #space(): void {
-    const bytes = this.#bytes
-    for (;;) {
-      const byte = bytes[this.#at]
-      if (byte !== 32 && byte !== 10 && byte !== 13 && byte !== 9) return
-      this.#at++
-    }
-  }
-
-  /** Goes behind a value that nobody asks for. */
-  #skip(): void {
-    const bytes = this.#bytes
-    const view = this.#view
-    const end = this.#end
-    let at = this.#at
-    let depth = 0
-    do {
-      const byte = bytes[at]!
-      if (byte === 34) at = (stringEnd(bytes, view, at + 1, end) >> 1) + 1
-      else {
-        if (byte === 123 || byte === 91) depth++
-        else if (byte === 125 || byte === 93) depth--
-        else if (depth === 0) {
-          // A number or a word: up to what cannot belong to it.
-          while (at < end && isInScalar(bytes[at]!)) at++
-          break
-        }
-        at++
-      }
-    } while (depth > 0 && at < end)
-    this.#at = at
-  }
-
-  #reserve(from: number, count: number): void {
-    if (from + count <= this.#results.length) return
-    const wider = new Int32Array((from + count) * 2)
-    wider.set(this.#results)
-    this.#results = wider
+  /** Forgets all but what is open. */
+  #startAnew(depth: number, finding: number): number {
+    const open = Array.from(this.#open.subarray(1, depth), number => this.#pool.listOf(number))
+    const last = this.#pool.listOf(finding)
+    this.#pool.clear()
+    this.#stepFrom.fill(-1)
+    this.#endedAs.fill(0)
+    this.#beginnings.fill(0)
+    for (const [at, list] of open.entries()) this.#open[at + 1] = this.#pool.numberOf(list, list.length)
+    return this.#pool.numberOf(last, last.length)
   }
 }
 
-const isInScalar = (byte: number): boolean => byte !== 44 && byte !== 93 && byte !== 125 && byte > 32
+/** How many words tell which children of a node were there. */
+const seenWords = ({ children }: PathNode): number => (children.length + 31) >> 5
+
+function wider(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const wider = new Int32Array(array.length * 2)
+  wider.set(array)
+  return wider
+}

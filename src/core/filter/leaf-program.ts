@@ -1,31 +1,6 @@
-import { AddressSet } from './address-set.ts'
 import type { Condition } from './language.ts'
-import { NumberTests } from './number-tests.ts'
-import type { StringTest } from './operators.ts'
-import { maxGroups, StringAutomaton } from './string-automaton.ts'
-import { stringPlan, type PlainNeedle } from './string-plan.ts'
-
-/** What was found out about the conditions of a set of patterns: what is marked with the current generation holds. */
-export class Marks {
-  generation = 0
-  /** By condition: a value passes. */
-  readonly hits: Int32Array
-  /** By leaf: there is a value. */
-  readonly seen: Int32Array
-
-  constructor(conditions: number, leaves: number) {
-    this.hits = new Int32Array(conditions)
-    this.seen = new Int32Array(leaves)
-  }
-
-  /** Begins a generation in which nothing is marked. A thread sees more records than a generation has numbers. */
-  begin(): void {
-    if (++this.generation <= 0x7fffffff) return
-    this.hits.fill(0)
-    this.seen.fill(0)
-    this.generation = 1
-  }
-}
+import { NumberIndex } from './number-index.ts'
+import { StringIndex } from './string-index.ts'
 
 /** A condition with its number among all conditions of all patterns of a filter. */
 export interface Numbered {
@@ -33,146 +8,144 @@ export interface Numbered {
   readonly at: number
 }
 
-interface Needle {
-  readonly kind: PlainNeedle['kind']
-  readonly bytes: Uint8Array
-}
-
-/** One condition's way to look at a value. */
-interface Entry {
-  readonly at: number
-  /** Passes by being there. */
-  readonly anything: boolean
-  /** By true, false, null. */
-  readonly literals: readonly boolean[]
-  readonly numbers: NumberTests
-  /** A string that passes none of the others passes: the condition asks for numbers other than some. */
-  readonly anyString: boolean
-  readonly needles: readonly Needle[]
-  readonly addresses: AddressSet | undefined
-  /** Strings that automata look at: bit of this condition, and bits of its anything-but lists, of which one must be clear. */
-  automaton: number
-  passBit: number
-  butBits: number
-}
-
 const literals = ['true', 'false', 'null'] as const
-/** All conditions on one path, ready to look at a value in bytes. Allocates nothing for a value. */
+
+/**
+ * All conditions on one path, ready to look at values in bytes. Values that pass the same conditions have one outcome; an
+ * outcome is noted once for a document, however many values have it. Allocates nothing for a value but the first of its kind.
+ */
 export class LeafProgram {
-  readonly leaf: number
-  readonly #entries: Entry[]
-  readonly #automata: StringAutomaton[] = []
-  readonly #outcomes: Int32Array
-  readonly hasStringTests: boolean
+  readonly #conditions: readonly Numbered[]
+  readonly #strings: StringIndex
+  readonly #numbers: NumberIndex
+  readonly #hasStringTests: boolean
+  /** Outcomes are numbered as they occur; by outcome, a bit for each condition that passes. */
+  #rows: Int32Array<ArrayBuffer>
+  readonly #outcomes = new Map<string, number>()
+  /** Words of a row. */
+  readonly #words: number
+  /** 1 + outcome, by class of a string, slot of a number, literal. */
+  #byClass = new Int32Array(16)
+  readonly #bySlot: Int32Array
+  readonly #byLiteral = new Int32Array(3)
+  /** By outcome: the document it was noted for last. As doubles they never run out. */
+  #noted = new Float64Array(16)
+  /** The document that a value was seen in last, and what passed there. */
+  #document = 0
+  readonly #passed: Int32Array
 
-  constructor(leaf: number, conditions: readonly Numbered[]) {
-    this.leaf = leaf
-    const lists: (readonly (readonly StringTest[])[])[] = []
-    this.#entries = conditions.map(numbered => {
-      const { entry, groups } = entryOf(numbered)
-      lists.push(groups)
-      return entry
-    })
-    this.#compileStrings(lists)
-    this.#outcomes = new Int32Array(this.#automata.length)
-    this.hasStringTests = this.#entries.some(
-      ({ anyString, needles, addresses, automaton }) =>
-        anyString || needles.length > 0 || addresses !== undefined || automaton >= 0
-    )
+  constructor(conditions: readonly Numbered[]) {
+    this.#conditions = conditions
+    const tests = conditions.map(({ condition }) => condition.tests)
+    this.#strings = new StringIndex(tests)
+    this.#numbers = new NumberIndex(tests)
+    this.#hasStringTests = tests.flat().some(test => !['literal', 'number', 'range', 'exists'].includes(test.kind))
+    this.#bySlot = new Int32Array(this.#numbers.slots)
+    this.#words = (conditions.length + 31) >> 5
+    this.#rows = new Int32Array(this.#words * 16)
+    this.#passed = new Int32Array(this.#words)
   }
 
-  /** Conditions share automata while they fit. */
-  #compileStrings(conditions: readonly (readonly (readonly StringTest[])[])[]): void {
-    let open: (readonly StringTest[])[] = []
-    let compiled: StringAutomaton | undefined
-    for (const [index, groups] of conditions.entries()) {
-      if (groups.length === 0) continue
-      let together =
-        open.length + groups.length <= maxGroups ? StringAutomaton.compile([...open, ...groups]) : undefined
-      if (together === undefined) {
-        if (compiled !== undefined) this.#automata.push(compiled)
-        open = []
-        together = StringAutomaton.compile(groups)
-        // The language refuses what does not fit by itself.
-        if (together === undefined) throw new Error('a condition too complex to compile was let through')
-      }
-      const entry = this.#entries[index]!
-      entry.automaton = this.#automata.length
-      entry.passBit = groups[0]!.length === 0 ? 0 : 1 << open.length
-      for (let but = 1; but < groups.length; but++) entry.butBits |= 1 << (open.length + but)
-      open.push(...groups)
-      compiled = together
-    }
-    if (compiled !== undefined) this.#automata.push(compiled)
+  /** There is a value in the document. */
+  isSeen(document: number): boolean {
+    return this.#document === document
   }
 
-  /** `bytes` from `from` to `to` is the string without quotes and escapes. */
-  onString(marks: Marks, bytes: Uint8Array, from: number, to: number): void {
-    const { generation, hits } = marks
-    marks.seen[this.leaf] = generation
-    for (let automaton = 0; automaton < this.#automata.length; automaton++)
-      this.#outcomes[automaton] = this.#automata[automaton]!.match(bytes, from, to)
-    for (const entry of this.#entries) {
-      if (hits[entry.at] !== generation && stringPasses(entry, this.#outcomes, bytes, from, to))
-        hits[entry.at] = generation
+  /** A value in the document passes a condition, counted from 0. */
+  passes(document: number, condition: number): boolean {
+    return this.#document === document && (this.#passed[condition >> 5]! & (1 << (condition & 31))) !== 0
+  }
+
+  /** Do values of this outcome pass a condition, counted from 0? */
+  outcomePasses(outcome: number, condition: number): boolean {
+    return (this.#rows[outcome * this.#words + (condition >> 5)]! & (1 << (condition & 31))) !== 0
+  }
+
+  /** `bytes` from `from` to `to` is the string without quotes and escapes. Returns its outcome. */
+  onString(document: number, bytes: Uint8Array, from: number, to: number): number {
+    const which = this.#hasStringTests ? this.#strings.classOf(bytes, from, to) : 0
+    if (which >= this.#byClass.length) this.#byClass = wider(this.#byClass, which)
+    let outcome = this.#byClass[which]! - 1
+    if (outcome < 0) {
+      const strings = this.#hasStringTests ? this.#strings : undefined
+      outcome = this.#outcomeOf(at => strings !== undefined && strings.passes(at, which))
+      this.#byClass[which] = outcome + 1
     }
+    return this.#note(document, outcome)
   }
 
   /** `bytes` from `from` to `to` is the number. */
-  onNumber(marks: Marks, bytes: Uint8Array, from: number, to: number): void {
-    const { generation, hits } = marks
-    marks.seen[this.leaf] = generation
-    for (const entry of this.#entries) {
-      if (hits[entry.at] !== generation && (entry.anything || entry.numbers.pass(bytes, from, to)))
-        hits[entry.at] = generation
+  onNumber(document: number, bytes: Uint8Array, from: number, to: number): number {
+    return this.#onSlot(document, this.#numbers.slotOf(bytes, from, to))
+  }
+
+  /** Of a whole number that is not negative, and has at most 9 digits. */
+  onInteger(document: number, value: number): number {
+    return this.#onSlot(document, this.#numbers.slotOfInteger(value))
+  }
+
+  #onSlot(document: number, slot: number): number {
+    let outcome = this.#bySlot[slot]! - 1
+    if (outcome < 0) {
+      outcome = this.#outcomeOf(at => this.#numbers.passes(at, slot))
+      this.#bySlot[slot] = outcome + 1
     }
+    return this.#note(document, outcome)
   }
 
   /** 0, 1, 2: true, false, null. */
-  onLiteral(marks: Marks, which: number): void {
-    const { generation, hits } = marks
-    marks.seen[this.leaf] = generation
-    for (const entry of this.#entries) if (entry.literals[which]!) hits[entry.at] = generation
+  onLiteral(document: number, which: number): number {
+    let outcome = this.#byLiteral[which]! - 1
+    if (outcome < 0) {
+      outcome = this.#outcomeOf(at =>
+        this.#conditions[at]!.condition.tests.some(
+          test => test.kind === 'anything-but' || (test.kind === 'literal' && test.text === literals[which])
+        )
+      )
+      this.#byLiteral[which] = outcome + 1
+    }
+    return this.#note(document, outcome)
+  }
+
+  #note(document: number, outcome: number): number {
+    const words = this.#words
+    if (this.#document !== document) {
+      this.#document = document
+      for (let word = 0; word < words; word++) this.#passed[word] = 0
+    }
+    if (this.#noted[outcome] !== document) {
+      this.#noted[outcome] = document
+      const row = outcome * words
+      for (let word = 0; word < words; word++) this.#passed[word]! |= this.#rows[row + word]!
+    }
+    return outcome
+  }
+
+  #outcomeOf(passes: (condition: number) => boolean): number {
+    const row = new Int32Array(this.#words)
+    for (const [at, { condition }] of this.#conditions.entries()) {
+      if (condition.tests.some(test => test.kind === 'exists' && test.expected) || passes(at))
+        row[at >> 5]! |= 1 << (at & 31)
+    }
+    const key = row.join()
+    let outcome = this.#outcomes.get(key)
+    if (outcome === undefined) {
+      outcome = this.#outcomes.size
+      this.#outcomes.set(key, outcome)
+      if (outcome >= this.#noted.length) {
+        const noted = new Float64Array(outcome * 2)
+        noted.set(this.#noted)
+        this.#noted = noted
+        this.#rows = wider(this.#rows, outcome * this.#words + this.#words)
+      }
+      this.#rows.set(row, outcome * this.#words)
+    }
+    return outcome
   }
 }
 
-function stringPasses(entry: Entry, outcomes: Int32Array, bytes: Uint8Array, from: number, to: number): boolean {
-  if (entry.anything || entry.anyString) return true
-  for (const needle of entry.needles) if (found(needle, bytes, from, to)) return true
-  if (entry.automaton >= 0) {
-    const outcome = outcomes[entry.automaton]!
-    if ((outcome & entry.passBit) !== 0 || (outcome & entry.butBits) !== entry.butBits) return true
-  }
-  return entry.addresses !== undefined && entry.addresses.has(bytes, from, to)
-}
-
-function found({ kind, bytes: wanted }: Needle, bytes: Uint8Array, from: number, to: number): boolean {
-  const length = wanted.length
-  if (kind === 'equals' ? to - from !== length : to - from < length) return false
-  const start = kind === 'suffix' ? to - length : from
-  for (let next = 0; next < length; next++) if (bytes[start + next] !== wanted[next]) return false
-  return true
-}
-
-function entryOf({ condition, at }: Numbered): { entry: Entry; groups: readonly (readonly StringTest[])[] } {
-  const { tests } = condition
-  const buts = tests.filter(test => test.kind === 'anything-but')
-  const { needles, groups } = stringPlan(tests)
-  const addresses = tests.filter(test => test.kind === 'address')
-  const anything = tests.some(test => test.kind === 'exists' && test.expected)
-  const entry: Entry = {
-    at,
-    anything,
-    literals: literals.map(
-      word => anything || buts.length > 0 || tests.some(test => test.kind === 'literal' && test.text === word)
-    ),
-    numbers: new NumberTests(tests),
-    anyString: buts.some(({ strings }) => strings.length === 0),
-    needles: needles.map(({ kind, text }) => ({ kind, bytes: Buffer.from(text) })),
-    addresses: addresses.length === 0 ? undefined : new AddressSet(addresses),
-    automaton: -1,
-    passBit: 0,
-    butBits: 0
-  }
-  return { entry, groups }
+function wider(array: Int32Array<ArrayBuffer>, least: number): Int32Array<ArrayBuffer> {
+  const wider = new Int32Array(Math.max(array.length, least) * 2)
+  wider.set(array)
+  return wider
 }

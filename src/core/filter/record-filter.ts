@@ -4,7 +4,7 @@ import { collectFields } from './fields.ts'
 import type { Json } from './json.ts'
 import { isUtf8 } from './json-bytes.ts'
 import type { Condition, Pattern } from './language.ts'
-import { LeafProgram, Marks, type Numbered } from './leaf-program.ts'
+import { LeafProgram, type Numbered } from './leaf-program.ts'
 import { explain, matches, type Decided, type Explanation } from './matcher.ts'
 import { metadataMembers, readValue, type ValueFormat } from './record-document.ts'
 import { passes } from './tests.ts'
@@ -34,7 +34,8 @@ export class RecordFilter {
   readonly #conditions: Readonly<Record<Side, readonly Numbered[]>>
   /** Conditions on the whole value as a string. */
   readonly #text: LeafProgram
-  readonly #textMarks: Marks
+  /** Texts are counted. */
+  #texts = 0
   readonly #metadataNames: ReadonlySet<string>
   readonly #metadataFields: ReadonlySet<string>
   /** By pattern: conditions on headers have to hold in the same header, which only the plain matcher knows. */
@@ -52,8 +53,7 @@ export class RecordFilter {
     const all = patterns.flatMap(({ conditions }) => conditions).map((condition, at) => ({ condition, at }))
     const on = (side: Side): Numbered[] => all.filter(({ condition }) => sideOf(condition) === side)
     this.#conditions = { text: on('text'), json: on('json'), metadata: on('metadata') }
-    this.#text = new LeafProgram(0, this.#conditions.text)
-    this.#textMarks = new Marks(all.length, 1)
+    this.#text = new LeafProgram(this.#conditions.text)
     this.#metadataNames = new Set(this.#conditions.metadata.map(({ condition }) => condition.name))
     this.#metadataFields = new Set(this.#conditions.metadata.map(({ condition }) => condition.path[0]!))
     this.#isPlain = patterns.map(({ branches }) =>
@@ -116,10 +116,8 @@ export class RecordFilter {
       for (const { at } of text) outside[at] = mismatched
       return 'binary'
     }
-    const marks = this.#textMarks
-    marks.begin()
-    this.#text.onString(marks, bytes, start, end)
-    for (const { at } of text) outside[at] = marks.hits[at] === marks.generation ? holds : fails
+    this.#text.onString(++this.#texts, bytes, start, end)
+    for (const [place, { at }] of text.entries()) outside[at] = this.#text.passes(this.#texts, place) ? holds : fails
     return 'text'
   }
 

@@ -1,11 +1,13 @@
+import type { ElementTape } from './element-tape.ts'
 import { literalAt, literalLength, numberEnd, stringEnd, unescape } from './json-bytes.ts'
-import type { LeafProgram, Marks } from './leaf-program.ts'
 import type { PathNode } from './path-node.ts'
 
 /** What is open, as its closing mark. */
-const none = 0
 const object = 125
 const array = 93
+
+/** Digits that fit into 31 bits whatever they are. */
+const safeDigits = 9
 
 /**
  * Walks one JSON document in bytes, once: checks all of it, and lets conditions look at the values on their paths. Nothing is
@@ -13,31 +15,36 @@ const array = 93
  */
 export class Scanner {
   readonly #root: PathNode
-  readonly #marks: Marks
+  /** What was seen where elements of arrays may have to be told apart. */
+  readonly tape: ElementTape
   /** By depth: what is open, and which path it is on. */
   #kinds = new Uint8Array(64)
   readonly #nodes: (PathNode | undefined)[] = []
   #found: PathNode | undefined
   #scratch = new Uint8Array(256)
+  /** The number of the document. */
+  #document = 0
   /** An array held objects or arrays where conditions that belong together look: who matched may have to be told apart. */
   entangled = false
 
-  constructor(root: PathNode, marks: Marks) {
+  constructor(root: PathNode, tape: ElementTape) {
     this.#root = root
-    this.#marks = marks
+    this.tape = tape
   }
 
   /**
-   * True when `bytes` from `at` to `end` is a JSON object or array. Then the marks of the current generation say what its
-   * values passed. `view` is over `bytes`.
+   * True when `bytes` from `at` to `end` is a JSON object or array. Then the programs of the paths have noted under the number
+   * `document` what its values passed. `view` is over `bytes`.
    */
-  scan(bytes: Uint8Array, view: DataView, at: number, end: number): boolean {
+  scan(document: number, bytes: Uint8Array, view: DataView, at: number, end: number): boolean {
+    this.#document = document
     this.entangled = false
+    this.tape.clear()
     const nodes = this.#nodes
     let kinds = this.#kinds
     let depth = 0
     /** What the innermost open container is, and which path it is on. */
-    let kind = none
+    let kind = 0
     let parent: PathNode | undefined
     let node: PathNode | undefined = this.#root
     at = skipSpace(bytes, at, end)
@@ -47,10 +54,31 @@ export class Scanner {
       if (byte === 34) {
         const found = stringEnd(bytes, view, at + 1, end)
         if (found < 0) return false
-        if (node !== undefined && node.leaf !== undefined) this.#string(node.leaf, bytes, at + 1, found)
+        if (node !== undefined) this.#string(node, bytes, at + 1, found, kind)
         at = (found >> 1) + 1
+      } else if (byte <= 57 && byte >= 48) {
+        // Most numbers are whole, and short: read on the way.
+        const from = at++
+        let value = byte - 48
+        if (value !== 0) {
+          while (at < end) {
+            const digit = bytes[at]! - 48
+            if (digit < 0 || digit > 9) break
+            value = (Math.imul(value, 10) + digit) | 0
+            at++
+          }
+        }
+        byte = at < end ? bytes[at]! : 0
+        if (byte === 46 || (byte | 32) === 101 || at - from > safeDigits) {
+          at = numberEnd(bytes, from, end)
+          if (at < 0) return false
+          if (node !== undefined) this.#number(node, bytes, from, at, kind)
+        } else if (node !== undefined) this.#integer(node, value, kind)
       } else if ((byte | 32) === 123) {
-        if (node !== undefined && node.sensitive && kind === array) this.entangled = true
+        if (node !== undefined && node.isTracked) {
+          if (kind === array && node.sensitive) this.entangled = true
+          this.tape.open(node.id, byte === 91)
+        }
         if (depth === kinds.length) kinds = this.#grow()
         kinds[depth] = kind
         nodes[depth++] = parent
@@ -69,21 +97,27 @@ export class Scanner {
           continue
         }
       } else {
-        at = this.#scalar(node === undefined ? undefined : node.leaf, bytes, at, end)
+        at = this.#scalar(node, bytes, at, end, kind)
         if (at < 0) return false
       }
       // A value has ended, and maybe what it was in.
       for (;;) {
-        at = skipSpace(bytes, at, end)
-        if (kind === none) return at === end
         if (at >= end) return false
-        const mark = bytes[at++]!
+        let mark = bytes[at]!
+        if (mark <= 32) {
+          at = skipSpace(bytes, at, end)
+          if (at >= end) return false
+          mark = bytes[at]!
+        }
+        at++
         if (mark === 44) break
         if (mark !== kind) return false
+        if (parent !== undefined && parent.isTracked) this.tape.close()
         kind = kinds[--depth]!
         parent = nodes[depth]
+        if (depth === 0) return skipSpace(bytes, at, end) === end
       }
-      at = skipSpace(bytes, at, end)
+      if (at < end && bytes[at]! <= 32) at = skipSpace(bytes, at, end)
       if (at >= end) return false
       if (kind === object) {
         at = this.#name(bytes, view, at, end, parent)
@@ -98,39 +132,66 @@ export class Scanner {
     if (bytes[at] !== 34) return -1
     const found = stringEnd(bytes, view, at + 1, end)
     if (found < 0) return -1
-    this.#found = parent === undefined ? undefined : this.#child(parent, bytes, at + 1, found)
-    at = skipSpace(bytes, (found >> 1) + 1, end)
+    this.#found = undefined
+    if (parent !== undefined) this.#child(parent, bytes, at + 1, found)
+    at = (found >> 1) + 1
+    if (at < end && bytes[at]! <= 32) at = skipSpace(bytes, at, end)
     if (at >= end || bytes[at] !== 58) return -1
-    at = skipSpace(bytes, at + 1, end)
+    at++
+    if (at < end && bytes[at]! <= 32) at = skipSpace(bytes, at, end)
     return at < end ? at : -1
   }
 
-  #scalar(leaf: LeafProgram | undefined, bytes: Uint8Array, at: number, end: number): number {
-    const byte = bytes[at]!
-    if (byte === 45 || (byte >= 48 && byte <= 57)) {
+  #scalar(node: PathNode | undefined, bytes: Uint8Array, at: number, end: number, kind: number): number {
+    if (bytes[at] === 45) {
       const next = numberEnd(bytes, at, end)
-      if (next >= 0 && leaf !== undefined) leaf.onNumber(this.#marks, bytes, at, next)
+      if (next >= 0 && node !== undefined) this.#number(node, bytes, at, next, kind)
       return next
     }
     const which = literalAt(bytes, at, end)
     if (which < 0) return -1
-    if (leaf !== undefined) leaf.onLiteral(this.#marks, which)
+    if (node !== undefined) {
+      const outcome = node.leaf === undefined ? 0 : node.leaf.onLiteral(this.#document, which)
+      if (node.isTracked) this.tape.value(node.id, outcome, kind === array)
+    }
     return at + literalLength(which)
   }
 
-  /** `found` as `stringEnd` tells it. */
-  #string(leaf: LeafProgram, bytes: Uint8Array, from: number, found: number): void {
-    const to = found >> 1
-    if ((found & 1) === 0) leaf.onString(this.#marks, bytes, from, to)
-    else leaf.onString(this.#marks, this.#scratch, 0, this.#unescaped(bytes, from, to))
+  #number(node: PathNode, bytes: Uint8Array, from: number, to: number, kind: number): void {
+    const outcome = node.leaf === undefined ? 0 : node.leaf.onNumber(this.#document, bytes, from, to)
+    if (node.isTracked) this.tape.value(node.id, outcome, kind === array)
   }
 
-  #child(parent: PathNode, bytes: Uint8Array, from: number, found: number): PathNode | undefined {
+  #integer(node: PathNode, value: number, kind: number): void {
+    const outcome = node.leaf === undefined ? 0 : node.leaf.onInteger(this.#document, value)
+    if (node.isTracked) this.tape.value(node.id, outcome, kind === array)
+  }
+
+  /** `found` as `stringEnd` tells it. */
+  #string(node: PathNode, bytes: Uint8Array, from: number, found: number, kind: number): void {
+    let outcome = 0
+    if (node.leaf !== undefined) {
+      const to = found >> 1
+      outcome =
+        (found & 1) === 0
+          ? node.leaf.onString(this.#document, bytes, from, to)
+          : node.leaf.onString(this.#document, this.#scratch, 0, this.#unescaped(bytes, from, to))
+    }
+    if (node.isTracked) this.tape.value(node.id, outcome, kind === array)
+  }
+
+  #child(parent: PathNode, bytes: Uint8Array, from: number, found: number): void {
     const to = found >> 1
-    if ((found & 1) === 0) return parent.find(bytes, from, to)
-    const length = this.#unescaped(bytes, from, to)
-    this.#scratch[length] = 34
-    return parent.find(this.#scratch, 0, length)
+    let child: PathNode | undefined
+    if ((found & 1) === 0) child = parent.find(bytes, from, to)
+    else {
+      const length = this.#unescaped(bytes, from, to)
+      this.#scratch[length] = 34
+      child = parent.find(this.#scratch, 0, length)
+    }
+    // A name with dots leads several steps: rare enough not to be written down.
+    if (child !== undefined && child.isTracked && child.parent !== parent) this.tape.isBeyond = true
+    this.#found = child
   }
 
   #unescaped(bytes: Uint8Array, from: number, to: number): number {

@@ -6,18 +6,14 @@ const maxStates = 8_192
 /** Sets of places in the patterns looked at while compiling, times their size: bounds the time of a Create. */
 const maxWork = 4_000_000
 
-/** Groups have a bit each, and the sign bit is left alone. */
-export const maxGroups = 31
-
 /** A place in one pattern, while compiling. */
 interface Place {
   readonly edges: { readonly byte: number; readonly to: number }[]
   /** A star begins here: any byte leads back. */
   loops: boolean
-  /** The bit of the group that is matched when the string ends here. */
-  accepts: number
+  /** The string may end here: its group is matched. */
+  accepts: boolean
   readonly pattern: number
-  /** The bit of its group. */
   readonly group: number
 }
 
@@ -30,19 +26,35 @@ export class StringAutomaton {
   /** By state and class of a byte: where the row of the next state begins, so that a step is one addition and one look. */
   readonly #next: Int32Array
   readonly #start: number
-  /** By state: a bit for each group of which a test matches. */
+  /** By state: which of `outcomes`. */
   readonly #accepts: Int32Array
   readonly #classes: number
+  /** Sets of groups that strings match; the first is empty. */
+  readonly outcomes: readonly ReadonlySet<number>[]
 
-  private constructor(classOf: Uint8Array, classes: number, next: Int32Array, start: number, accepts: Int32Array) {
+  private constructor(
+    classOf: Uint8Array,
+    classes: number,
+    next: Int32Array,
+    start: number,
+    accepts: readonly (readonly number[])[]
+  ) {
     this.#classOf = classOf
     this.#classes = classes
     this.#next = next
     this.#start = start
-    this.#accepts = accepts
+    const known = new Map([['', 0]])
+    const outcomes: ReadonlySet<number>[] = [new Set()]
+    this.#accepts = Int32Array.from(accepts, groups => {
+      const key = groups.join()
+      const outcome = known.get(key) ?? outcomes.push(new Set(groups)) - 1
+      known.set(key, outcome)
+      return outcome
+    })
+    this.outcomes = outcomes
   }
 
-  /** Bits of the groups that match. */
+  /** Which of `outcomes`. */
   match(bytes: Uint8Array, from: number, to: number): number {
     const classOf = this.#classOf
     const next = this.#next
@@ -54,10 +66,10 @@ export class StringAutomaton {
     return this.#accepts[row / this.#classes]!
   }
 
-  /** At most `maxGroups`. Undefined when the automaton would be too large. */
+  /** Undefined when the automaton would be too large. */
   static compile(groups: readonly (readonly StringTest[])[]): StringAutomaton | undefined {
     const places: Place[] = []
-    const starts = groups.flatMap((tests, group) => tests.map(test => addPattern(places, test, 1 << group)))
+    const starts = groups.flatMap((tests, group) => tests.map(test => addPattern(places, test, group)))
     const { classOf, classes, representatives } = byteClasses(places)
     const sets: (readonly number[])[] = [[]]
     const known = new Map<string, number>([['', 0]])
@@ -80,7 +92,11 @@ export class StringAutomaton {
       if (sets.length > maxStates || work > maxWork) return undefined
       for (const byte of representatives) rows.push(idOf(reduced(places, step(places, set, byte))))
     }
-    const accepts = Int32Array.from(sets, set => set.reduce((bits, place) => bits | places[place]!.accepts, 0))
+    const accepts = sets.map(set =>
+      [...new Set(set.filter(place => places[place]!.accepts).map(place => places[place]!.group))].toSorted(
+        (left, right) => left - right
+      )
+    )
     return new StringAutomaton(
       classOf,
       classes,
@@ -92,9 +108,9 @@ export class StringAutomaton {
 }
 
 /** Adds the places of one pattern, in the order of the pattern; returns the first. */
-function addPattern(places: Place[], test: StringTest, bit: number): number {
+function addPattern(places: Place[], test: StringTest, group: number): number {
   const pattern = places.length
-  const add = (loops: boolean): number => places.push({ edges: [], loops, accepts: 0, pattern, group: bit }) - 1
+  const add = (loops: boolean): number => places.push({ edges: [], loops, accepts: false, pattern, group }) - 1
   const append = (from: number, bytes: Uint8Array, to?: number): number => {
     for (const [index, byte] of bytes.entries()) {
       const next = index === bytes.length - 1 && to !== undefined ? to : add(false)
@@ -140,7 +156,7 @@ function addPattern(places: Place[], test: StringTest, bit: number): number {
     default:
       throw new Error(`no such test: ${test satisfies never}`)
   }
-  places[last]!.accepts = bit
+  places[last]!.accepts = true
   return pattern
 }
 
@@ -155,21 +171,21 @@ function step(places: readonly Place[], set: readonly number[], byte: number): n
  * from the star as well; and once a group is sure to match, its other patterns are done.
  */
 function reduced(places: readonly Place[], set: readonly number[]): number[] {
-  let sure = 0
+  const sure = new Set<number>()
   const stars = new Map<number, number>()
   for (const place of set) {
-    const { loops, accepts, pattern } = places[place]!
+    const { loops, accepts, pattern, group } = places[place]!
     if (!loops) continue
-    sure |= accepts
+    if (accepts) sure.add(group)
     stars.set(pattern, Math.max(place, stars.get(pattern) ?? -1))
   }
   const done = new Set<number>()
   return [...new Set(set)]
     .filter(at => {
       const { loops, accepts, pattern, group } = places[at]!
-      if ((group & sure) === 0) return at >= (stars.get(pattern) ?? -1)
+      if (!sure.has(group)) return at >= (stars.get(pattern) ?? -1)
       // One place that is sure stands for its group.
-      if (!loops || accepts === 0 || done.has(group)) return false
+      if (!loops || !accepts || done.has(group)) return false
       done.add(group)
       return true
     })

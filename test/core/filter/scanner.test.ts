@@ -204,8 +204,16 @@ describe('reference 4.3: the scanner over bytes', () => {
     assert.equal(matches(parsePattern('{"a":["x"]}'), readJson(deep)), true)
   })
 
-  test('asks for the plain matcher when lists are nested deeper than it follows them together', () => {
-    const deep = `{"a":${'['.repeat(5_000)}{"b":1,"c":2}${']'.repeat(5_000)}}`
-    assert.equal(scanned(parsePattern('{"a":{"b":[1],"c":[2]}}'), Buffer.from(deep)), undefined)
+  test('tells elements apart in lists nested thousands deep', () => {
+    const deep = (elements: string) => `{"a":${'['.repeat(5_000)}${elements}${']'.repeat(5_000)}}`
+    const pattern = parsePattern('{"a":{"b":[1],"c":[2]}}')
+    assert.equal(scanned(pattern, Buffer.from(deep('{"b":1,"c":2}'))), true)
+    assert.equal(scanned(pattern, Buffer.from(deep('{"b":1},{"c":2}'))), false)
+  })
+
+  test('asks for the plain matcher where names are repeated around elements that have to be told apart', () => {
+    const pattern = parsePattern('{"a":{"b":[1],"c":[2]}}')
+    assert.equal(scanned(pattern, Buffer.from('{"a":[{"b":1},{"c":2}],"a":[]}')), undefined)
+    assert.equal(scanned(pattern, Buffer.from('{"a":[{"b":1,"c":2}]}')), true)
   })
 })

@@ -12,39 +12,81 @@ const dot = 46
 /** An address is this many groups: one of 32 bits, or eight of 16. */
 type Groups = 1 | 8
 
-interface Range {
-  readonly groups: Groups
-  readonly low: Float64Array
-  readonly high: Float64Array
-}
-
-/** Ranges of addresses, for strings in bytes. The same addresses as `addressDigits`, without a string. */
-export class AddressSet {
-  readonly #ranges: readonly Range[]
+/**
+ * Where an address lies among all ranges that the conditions on one path name, for strings in bytes: slot 0 is no address, and
+ * all addresses of a slot pass the same conditions. The same addresses as `addressDigits`, without a string.
+ */
+export class AddressIndex {
+  readonly slots: number
+  readonly #conditions: readonly (readonly AddressRange[])[]
+  /** Where slots begin: digits as `addressDigits` has them, ascending; first those of IPv4. */
+  readonly #starts: readonly string[]
+  /** The same as numbers. */
+  readonly #v4: Float64Array
+  /** The same in groups of eight. */
+  readonly #v6: Float64Array
   /** The address that was read last. */
   readonly #address = new Float64Array(8)
 
-  constructor(ranges: readonly AddressRange[]) {
-    this.#ranges = ranges.map(({ low, high }) => ({
-      groups: low.length === 8 ? 1 : 8,
-      low: groupsOf(low),
-      high: groupsOf(high)
-    }))
-  }
-
-  has(bytes: Uint8Array, from: number, to: number): boolean {
-    const groups = to - from > maxAddressLength ? 0 : this.#read(bytes, from, to)
-    if (groups === 0) return false
-    for (const range of this.#ranges) {
-      if (range.groups === groups && this.#compare(range.low, groups) >= 0 && this.#compare(range.high, groups) <= 0)
-        return true
+  constructor(conditions: readonly (readonly AddressRange[])[]) {
+    this.#conditions = conditions
+    const starts = (length: number): string[] => {
+      const ranges = conditions.flat().filter(({ low }) => low.length === length)
+      return [
+        ...new Set([...ranges.map(({ low }) => low), ...ranges.flatMap(({ high }) => following(high))])
+      ].toSorted()
     }
-    return false
+    const [v4, v6] = [starts(8), starts(32)]
+    this.#starts = [...v4, ...v6]
+    this.#v4 = Float64Array.from(v4, digits => Number.parseInt(digits, 16))
+    this.#v6 = Float64Array.from(v6.flatMap(groupsOf))
+    this.slots = v4.length + v6.length + 3
   }
 
-  #compare(bound: Float64Array, groups: Groups): number {
-    for (let at = 0; at < groups; at++) {
-      const difference = this.#address[at]! - bound[at]!
+  /** Do addresses of this slot pass a condition, counted from 0? */
+  passes(condition: number, slot: number): boolean {
+    const first = this.#v4.length + 2
+    // Below the lowest start there is no range.
+    if (slot <= 1 || slot === first) return false
+    const start = this.#starts[slot < first ? slot - 2 : slot - 3]!
+    return this.#conditions[condition]!.some(
+      ({ low, high }) => low.length === start.length && low <= start && start <= high
+    )
+  }
+
+  slotOf(bytes: Uint8Array, from: number, to: number): number {
+    const groups = to - from > maxAddressLength ? 0 : this.#read(bytes, from, to)
+    if (groups === 0) return 0
+    return groups === 1 ? 1 + this.#startsUpToV4() : 2 + this.#v4.length + this.#startsUpToV6()
+  }
+
+  #startsUpToV4(): number {
+    const address = this.#address[0]!
+    let low = 0
+    let high = this.#v4.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#v4[middle]! <= address) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  #startsUpToV6(): number {
+    let low = 0
+    let high = this.#v6.length / 8
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#compareV6(middle * 8) >= 0) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  /** The address against the start whose groups begin at `from`. */
+  #compareV6(from: number): number {
+    for (let at = 0; at < 8; at++) {
+      const difference = this.#address[at]! - this.#v6[from + at]!
       if (difference !== 0) return difference
     }
     return 0
@@ -133,9 +175,11 @@ export class AddressSet {
   }
 }
 
-function groupsOf(digits: string): Float64Array {
-  const width = digits.length === 8 ? 8 : 4
-  return Float64Array.from({ length: digits.length / width }, (_, at) =>
-    Number.parseInt(digits.slice(at * width, (at + 1) * width), 16)
-  )
+/** The address after; none after the last. */
+function following(digits: string): string[] {
+  const next = (BigInt(`0x${digits}`) + 1n).toString(16).padStart(digits.length, '0')
+  return next.length > digits.length ? [] : [next]
 }
+
+const groupsOf = (digits: string): number[] =>
+  Array.from({ length: 8 }, (_, at) => Number.parseInt(digits.slice(at * 4, at * 4 + 4), 16))

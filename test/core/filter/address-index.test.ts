@@ -2,9 +2,10 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { addressDigits, parseCidr } from '../../../src/core/filter/address.ts'
-import { AddressSet } from '../../../src/core/filter/address-set.ts'
+import { AddressIndex } from '../../../src/core/filter/address-index.ts'
 
-const has = (set: AddressSet, text: string): boolean => set.has(Buffer.from(text), 0, Buffer.byteLength(text))
+const has = (index: AddressIndex, text: string): boolean =>
+  index.passes(0, index.slotOf(Buffer.from(text), 0, Buffer.byteLength(text)))
 
 describe('reference 4.3: cidr, over bytes', () => {
   test('finds the same addresses as the text does', () => {
@@ -23,17 +24,17 @@ describe('reference 4.3: cidr, over bytes', () => {
           { low: '0'.repeat(8), high: 'f'.repeat(8) },
           { low: '0'.repeat(32), high: 'f'.repeat(32) }
         ]
-        assert.equal(has(new AddressSet(everywhere), text), digits !== undefined)
-        if (digits !== undefined) assert.ok(has(new AddressSet([{ low: digits, high: digits }]), text))
+        assert.equal(has(new AddressIndex([everywhere]), text), digits !== undefined)
+        if (digits !== undefined) assert.ok(has(new AddressIndex([[{ low: digits, high: digits }]]), text))
       }),
       { numRuns: 5_000 }
     )
   })
 
   test('keeps to the borders of a range', () => {
-    const set = new AddressSet(
+    const set = new AddressIndex([
       [parseCidr('10.0.0.16/28'), parseCidr('2001:db8::/33')].filter(range => typeof range !== 'string')
-    )
+    ])
     const inside = ['10.0.0.16', '10.0.0.31', '::ffff:a00:10', '2001:db8::', '2001:db8:7fff:ffff:ffff:ffff:ffff:ffff']
     const outside = ['10.0.0.15', '10.0.0.32', '2001:db8:8000::', '2001:db7::', '::10.0.0.16', '10.0.0.16 ']
     for (const text of inside) assert.ok(has(set, text), text)
