@@ -19,6 +19,7 @@ for (let value = 0; value < 16; value++) {
  * has escapes; -1 when it is none. `view` is over `bytes`.
  */
 export function stringEnd(bytes: Uint8Array, view: DataView, at: number, end: number): number {
+  if (at < end && bytes[at] === 34) return at * 2
   let escaped = 0
   for (;;) {
     // Four bytes at a time while all are plain: each term has the high bit of a byte set that is less than 32, a quote,
@@ -42,8 +43,10 @@ export function stringEnd(bytes: Uint8Array, view: DataView, at: number, end: nu
     if (byte === 34) return at * 2 + escaped
     if (byte === 92) {
       escaped = 1
-      at = escapeEnd(bytes, at, end)
-    } else at = byte < 0x80 ? -1 : sequenceEnd(bytes, at, end)
+      // Where one is there are more.
+      do at = escapeEnd(bytes, at, end)
+      while (at > 0 && at < end && bytes[at] === 92)
+    } else at = byte < 0x80 ? -1 : sequencesEnd(bytes, at, end)
     if (at < 0) return -1
   }
 }
@@ -78,12 +81,33 @@ function sequenceEnd(bytes: Uint8Array, at: number, end: number): number {
   return at + length
 }
 
+/** One past all well-formed sequences that follow, or -1. The commonest kind of three bytes is looked at here. */
+function sequencesEnd(bytes: Uint8Array, at: number, end: number): number {
+  while (at < end && bytes[at]! >= 0x80) {
+    const first = bytes[at]!
+    if (at + 1 < end && first >= 0xc2 && first < 0xe0 && (bytes[at + 1]! & 0xc0) === 0x80) at += 2
+    else if (
+      at + 2 < end &&
+      first > 0xe0 &&
+      first < 0xed &&
+      (bytes[at + 1]! & 0xc0) === 0x80 &&
+      (bytes[at + 2]! & 0xc0) === 0x80
+    )
+      at += 3
+    else {
+      at = sequenceEnd(bytes, at, end)
+      if (at < 0) return -1
+    }
+  }
+  return at
+}
+
 /** Is all of it well-formed UTF-8? */
 export function isUtf8(bytes: Uint8Array, at: number, end: number): boolean {
   while (at < end) {
     if (bytes[at]! < 0x80) at++
     else {
-      at = sequenceEnd(bytes, at, end)
+      at = sequencesEnd(bytes, at, end)
       if (at < 0) return false
     }
   }
@@ -161,18 +185,13 @@ function digitsEnd(bytes: Uint8Array, at: number, end: number): number {
   return at === from ? -1 : at
 }
 
-const words = ['true', 'false', 'null'] as const
-const wordBytes = words.map(word => Buffer.from(word))
-
-/** Which of `true`, `false`, `null` stands here: 0, 1, 2, or -1. */
-export function literalAt(bytes: Uint8Array, at: number, end: number): number {
-  const byte = bytes[at]
-  const which = byte === 116 ? 0 : byte === 102 ? 1 : byte === 110 ? 2 : -1
-  if (which < 0) return -1
-  const word = wordBytes[which]!
-  if (at + word.length > end) return -1
-  for (let next = 1; next < word.length; next++) if (bytes[at + next] !== word[next]) return -1
-  return which
+/** Which of `true`, `false`, `null` stands here: 0, 1, 2, or -1. `view` is over the bytes. */
+export function literalAt(view: DataView, at: number, end: number): number {
+  if (at + 4 > end) return -1
+  const word = view.getInt32(at, true)
+  if (word === 0x65757274) return 0
+  if (word === 0x6c6c756e) return 2
+  return word === 0x736c6166 && at + 5 <= end && view.getUint8(at + 4) === 101 ? 1 : -1
 }
 
 export const literalLength = (which: number): number => (which === 1 ? 5 : 4)

@@ -8,6 +8,9 @@ export interface Numbered {
   readonly at: number
 }
 
+/** Bytes of strings that are known by their bytes. */
+const shortest = 6
+
 const literals = ['true', 'false', 'null'] as const
 
 /**
@@ -27,6 +30,12 @@ export class LeafProgram {
   /** 1 + outcome, by class of a string, slot of a number, literal. */
   #byClass = new Int32Array(16)
   readonly #bySlot: Int32Array
+  /** The outcomes of small whole numbers, -1 where not known yet. */
+  readonly #quick: Int32Array
+  /** Short strings that were looked at last: up to seven bytes in two words with the length, which begin as none does. */
+  readonly #shortLow = new Int32Array(256)
+  readonly #shortHigh = new Int32Array(256).fill(-1)
+  readonly #shortOutcome = new Int32Array(256)
   readonly #byLiteral = new Int32Array(3)
   /** By outcome: the document it was noted for last. As doubles they never run out. */
   #noted = new Float64Array(16)
@@ -41,6 +50,7 @@ export class LeafProgram {
     this.#numbers = new NumberIndex(tests)
     this.#hasStringTests = tests.flat().some(test => !['literal', 'number', 'range', 'exists'].includes(test.kind))
     this.#bySlot = new Int32Array(this.#numbers.slots)
+    this.#quick = new Int32Array(this.#numbers.slots > 16 ? 4_096 : 16).fill(-1)
     this.#words = (conditions.length + 31) >> 5
     this.#rows = new Int32Array(this.#words * 16)
     this.#passed = new Int32Array(this.#words)
@@ -63,6 +73,28 @@ export class LeafProgram {
 
   /** `bytes` from `from` to `to` is the string without quotes and escapes. Returns its outcome. */
   onString(document: number, bytes: Uint8Array, from: number, to: number): number {
+    const length = to - from
+    if (length > shortest) return this.#onAnyString(document, bytes, from, to)
+    // Where strings are short there are many of them: whoever was here before is known by its bytes.
+    let low = 0
+    let high = length
+    for (let at = from; at < to; at++) {
+      high = (high << 8) | (low >>> 24)
+      low = (low << 8) | bytes[at]!
+    }
+    const place = Math.imul(low ^ Math.imul(high, 0x85ebca6b), 0x9e3779b1) >>> 24
+    if (this.#shortLow[place] === low && this.#shortHigh[place] === high) {
+      const outcome = this.#shortOutcome[place]!
+      return this.#noted[outcome] === document ? outcome : this.#note(document, outcome)
+    }
+    const outcome = this.#onAnyString(document, bytes, from, to)
+    this.#shortLow[place] = low
+    this.#shortHigh[place] = high
+    this.#shortOutcome[place] = outcome
+    return outcome
+  }
+
+  #onAnyString(document: number, bytes: Uint8Array, from: number, to: number): number {
     const which = this.#hasStringTests ? this.#strings.classOf(bytes, from, to) : 0
     if (which >= this.#byClass.length) this.#byClass = wider(this.#byClass, which)
     let outcome = this.#byClass[which]! - 1
@@ -81,7 +113,13 @@ export class LeafProgram {
 
   /** Of a whole number that is not negative, and has at most 9 digits. */
   onInteger(document: number, value: number): number {
-    return this.#onSlot(document, this.#numbers.slotOfInteger(value))
+    if (value < this.#quick.length) {
+      const outcome = this.#quick[value]!
+      if (outcome >= 0 && this.#noted[outcome] === document) return outcome
+    }
+    const outcome = this.#onSlot(document, this.#numbers.slotOfInteger(value))
+    if (value < this.#quick.length) this.#quick[value] = outcome
+    return outcome
   }
 
   #onSlot(document: number, slot: number): number {
@@ -108,16 +146,15 @@ export class LeafProgram {
   }
 
   #note(document: number, outcome: number): number {
+    if (this.#noted[outcome] === document) return outcome
+    this.#noted[outcome] = document
     const words = this.#words
     if (this.#document !== document) {
       this.#document = document
       for (let word = 0; word < words; word++) this.#passed[word] = 0
     }
-    if (this.#noted[outcome] !== document) {
-      this.#noted[outcome] = document
-      const row = outcome * words
-      for (let word = 0; word < words; word++) this.#passed[word]! |= this.#rows[row + word]!
-    }
+    const row = outcome * words
+    for (let word = 0; word < words; word++) this.#passed[word]! |= this.#rows[row + word]!
     return outcome
   }
 

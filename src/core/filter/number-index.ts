@@ -5,8 +5,8 @@ import type { Test } from './operators.ts'
 const exactDigits = 15
 /** 10^0 to 10^22 are doubles without error, so one multiplication or division of a whole number gives the nearest double. */
 const powers = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}`))
-/** Whole numbers below are looked up; with fewer limits a search is as quick. */
-const [tabled, fewLimits] = [1_024, 4]
+/** Whole numbers below are looked up: some when there are many limits, few otherwise. */
+const [tabled, tabledForFew, fewLimits] = [16_384, 16, 8]
 
 /** What one condition asks of numbers: slots it takes, both ends included. */
 interface Wanted {
@@ -27,7 +27,8 @@ export class NumberIndex {
   /** By limit: another number than the limit, or another limit, may have this double. */
   readonly #isAmbiguous: Uint8Array
   readonly #wanted: readonly Wanted[]
-  readonly #small: Int32Array | undefined
+  /** Slots of small whole numbers. */
+  readonly small: Int32Array
 
   constructor(conditions: readonly (readonly Test[])[]) {
     const limits = conditions.flat().flatMap(limitsOf).toSorted(compareDecimals)
@@ -37,8 +38,8 @@ export class NumberIndex {
     const inexact = new Set(this.#limits.filter(each => !isExact(each)).map(nearestDouble))
     this.#isAmbiguous = Uint8Array.from(this.#doubles, double => Number(inexact.has(double)))
     this.#wanted = conditions.map(tests => this.#wantedBy(tests))
-    if (this.#limits.length > fewLimits)
-      this.#small = Int32Array.from({ length: tabled }, (_, value) => this.#search(value))
+    const isMany = this.#limits.length > fewLimits
+    this.small = Int32Array.from({ length: isMany ? tabled : tabledForFew }, (_, value) => this.#search(value))
   }
 
   /** Do numbers of this slot pass a condition, counted from 0? */
@@ -58,7 +59,8 @@ export class NumberIndex {
 
   /** Of a whole number that is not negative, and has at most 9 digits. */
   slotOfInteger(value: number): number {
-    return this.#small !== undefined && value < tabled ? this.#small[value]! : this.#search(value)
+    if (this.slots === 1) return 0
+    return value < this.small.length ? this.small[value]! : this.#search(value)
   }
 
   #search(value: number): number {
@@ -70,12 +72,13 @@ export class NumberIndex {
   #searchDouble(value: number): number {
     const doubles = this.#doubles
     let low = 0
-    let high = doubles.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (doubles[middle]! < value) low = middle + 1
-      else high = middle
+    // Without branches: no processor guesses which way a search goes.
+    for (let length = doubles.length; length > 1;) {
+      const half = length >> 1
+      low += Math.imul(Number(doubles[low + half - 1]! < value), half)
+      length -= half
     }
+    if (low < doubles.length) low += Number(doubles[low]! < value)
     if (low === doubles.length || doubles[low] !== value) return low * 2
     return this.#isAmbiguous[low] === 1 ? -1 : low * 2 + 1
   }

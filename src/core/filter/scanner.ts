@@ -56,6 +56,7 @@ export class Scanner {
         if (found < 0) return false
         if (node !== undefined) this.#string(node, bytes, at + 1, found, kind)
         at = (found >> 1) + 1
+        byte = at < end ? bytes[at]! : 0
       } else if (byte <= 57 && byte >= 48) {
         // Most numbers are whole, and short: read on the way.
         const from = at++
@@ -69,10 +70,11 @@ export class Scanner {
           }
         }
         byte = at < end ? bytes[at]! : 0
-        if (byte === 46 || (byte | 32) === 101 || at - from > safeDigits) {
+        if (byte === 46 || byte === 101 || byte === 69 || at - from > safeDigits) {
           at = numberEnd(bytes, from, end)
           if (at < 0) return false
           if (node !== undefined) this.#number(node, bytes, from, at, kind)
+          byte = at < end ? bytes[at]! : 0
         } else if (node !== undefined) this.#integer(node, value, kind)
       } else if ((byte | 32) === 123) {
         if (node !== undefined && node.isTracked) {
@@ -97,8 +99,15 @@ export class Scanner {
           continue
         }
       } else {
-        at = this.#scalar(node, bytes, at, end, kind)
+        at = this.#scalar(node, bytes, view, at, end, kind)
         if (at < 0) return false
+        byte = at < end ? bytes[at]! : 0
+      }
+      // In a list of plain values the next one follows at once.
+      if (byte === 44 && kind === array && at + 1 < end && bytes[at + 1]! > 32) {
+        at++
+        node = parent
+        continue
       }
       // A value has ended, and maybe what it was in.
       for (;;) {
@@ -142,13 +151,20 @@ export class Scanner {
     return at < end ? at : -1
   }
 
-  #scalar(node: PathNode | undefined, bytes: Uint8Array, at: number, end: number, kind: number): number {
+  #scalar(
+    node: PathNode | undefined,
+    bytes: Uint8Array,
+    view: DataView,
+    at: number,
+    end: number,
+    kind: number
+  ): number {
     if (bytes[at] === 45) {
       const next = numberEnd(bytes, at, end)
       if (next >= 0 && node !== undefined) this.#number(node, bytes, at, next, kind)
       return next
     }
-    const which = literalAt(bytes, at, end)
+    const which = literalAt(view, at, end)
     if (which < 0) return -1
     if (node !== undefined) {
       const outcome = node.leaf === undefined ? 0 : node.leaf.onLiteral(this.#document, which)
