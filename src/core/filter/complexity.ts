@@ -1,6 +1,5 @@
 import type { StringTest, Test } from './operators.ts'
-import { StringAutomaton } from './string-automaton.ts'
-import { patternGroups } from './string-plan.ts'
+import { automataOf, patternGroups, type Group } from './string-plan.ts'
 import type { Pieces } from './wildcard.ts'
 
 /** Beginnings of one wildcard that a string may match at the same time. AWS has such a limit and does not say which. */
@@ -8,17 +7,31 @@ const maxBeginnings = 10
 /** Sets of beginnings looked at: long patterns have many, all alike. */
 const maxSets = 5_000
 
+/** Automata that read every string at a path from beginning to end: each costs as much as the rest of the filter. */
+const maxAutomata = 4
+
+const groupsOf = (tests: readonly Test[]): Group[] => {
+  const { some, buts } = patternGroups(tests)
+  return [some, ...buts].filter(group => group.length > 0)
+}
+
 /** Why matching these tests could cost too much, undefined when it cannot. */
 export function complexityProblem(tests: readonly Test[]): string | undefined {
-  const { some, buts } = patternGroups(tests)
-  const groups = [some, ...buts].filter(group => group.length > 0)
+  const groups = groupsOf(tests)
   for (const test of groups.flat()) {
     if (test.kind === 'wildcard' && hasTooManyBeginnings(test.pieces))
       return `is too complex (${shown(test)}): use fewer stars, or fewer repetitions after a star`
   }
-  if (groups.length > 0 && StringAutomaton.compile(groups) === undefined)
-    return 'is too complex: use fewer or shorter strings in one list, above all wildcards and suffixes'
+  if (groups.some(group => automataOf([group], 1) === undefined) || automataOf(groups, maxAutomata) === undefined)
+    return 'is too complex: use fewer or shorter strings in one list, above all wildcards'
   return undefined
+}
+
+/** Why matching conditions on one path could cost too much together, undefined when it cannot. */
+export function sharedComplexityProblem(conditions: readonly (readonly Test[])[]): string | undefined {
+  const groups = conditions.flatMap(groupsOf)
+  if (conditions.length < 2 || automataOf(groups, maxAutomata) !== undefined) return undefined
+  return 'is too complex together with the other conditions on this field: use fewer or shorter wildcards there, over all filters'
 }
 
 const shown = ({ text }: StringTest): string => JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)

@@ -1,5 +1,5 @@
 import { MillraceError } from '../errors.ts'
-import { parsePattern, PatternError, type Pattern } from './language.ts'
+import { checkTogether, parsePattern, PatternError, type Pattern } from './language.ts'
 
 /** `FilterCriteria` of a mapping, as it was read from a request. */
 export interface FilterCriteria {
@@ -30,16 +30,20 @@ export function parseFilterCriteria(criteria: FilterCriteria, rules: FilterRules
     throw new MillraceError('MILL_PARAMETER_INVALID', [
       `FilterCriteria may hold at most ${rules.maxFilters} Filters, got ${filters.length}.`
     ])
-  return filters.map(({ Pattern: text }, index) => {
+  const patterns: Pattern[] = []
+  for (const [index, { Pattern: text }] of filters.entries()) {
     try {
-      return parseRecordPattern(text, rules)
+      patterns.push(parseRecordPattern(text, rules))
+      if (index > 0 && patterns.length === filters.length)
+        checkTogether(patterns.flatMap(({ conditions }) => conditions))
     } catch (error) {
       if (!(error instanceof PatternError)) throw error
       const place = `Filters[${index}].Pattern`
       const cause = new PatternError(error.path === '' ? place : `${place} at ${error.path}`, error.reason)
       throw new MillraceError('MILL_FILTER_INVALID', [], { cause })
     }
-  })
+  }
+  return patterns
 }
 
 function parseRecordPattern(text: string | undefined, { strictAws }: FilterRules): Pattern {

@@ -1,4 +1,4 @@
-import { complexityProblem } from './complexity.ts'
+import { complexityProblem, sharedComplexityProblem } from './complexity.ts'
 import { JsonSyntaxError, jsonText, readJson, type Json, type Member } from './json.ts'
 import { described, parseTest, type Test } from './operators.ts'
 import { PatternError } from './pattern-error.ts'
@@ -74,7 +74,16 @@ export function parsePattern(text: string): Pattern {
     const problem = complexityProblem(condition.tests)
     if (problem !== undefined) throw new PatternError(condition.place, problem)
   }
+  checkTogether(conditions)
   return { text, expression, conditions, branches }
+}
+
+/** Conditions on one field are compiled together. Throws PatternError where that is too much. */
+export function checkTogether(conditions: readonly Condition[]): void {
+  for (const together of Map.groupBy(conditions, ({ name }) => name).values()) {
+    const problem = sharedComplexityProblem(together.map(({ tests }) => tests))
+    if (problem !== undefined) throw new PatternError(together.at(-1)!.place, problem)
+  }
 }
 
 function readRoot(text: string): Json & { kind: 'object' } {

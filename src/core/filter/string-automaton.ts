@@ -23,12 +23,19 @@ interface Place {
  */
 export class StringAutomaton {
   readonly #classOf: Uint8Array
-  /** By state and class of a byte: where the row of the next state begins, so that a step is one addition and one look. */
+  /**
+   * By state and class of a byte: where the row of the next state begins, so that a step is one addition and one look. Zero and
+   * below is for states that are never left.
+   */
   readonly #next: Int32Array
   readonly #start: number
   /** By state: which of `outcomes`. */
   readonly #accepts: Int32Array
   readonly #classes: number
+  /** Reads strings from their end. */
+  readonly #isBackward: boolean
+  /** What `matchWith` of another found. */
+  outcome = 0
   /** Sets of groups that strings match; the first is empty. */
   readonly outcomes: readonly ReadonlySet<number>[]
 
@@ -37,8 +44,10 @@ export class StringAutomaton {
     classes: number,
     next: Int32Array,
     start: number,
-    accepts: readonly (readonly number[])[]
+    accepts: readonly (readonly number[])[],
+    isBackward: boolean
   ) {
+    this.#isBackward = isBackward
     this.#classOf = classOf
     this.#classes = classes
     this.#next = next
@@ -56,20 +65,67 @@ export class StringAutomaton {
 
   /** Which of `outcomes`. */
   match(bytes: Uint8Array, from: number, to: number): number {
+    if (this.#isBackward) return this.#matchBackward(bytes, from, to)
+    return this.#matchFrom(this.#start, bytes, from, to)
+  }
+
+  /** `row` is above 0. */
+  #matchFrom(row: number, bytes: Uint8Array, at: number, to: number): number {
+    const classOf = this.#classOf
+    const next = this.#next
+    for (; at < to; at++) {
+      row = next[row + classOf[bytes[at]!]!]!
+      if (row <= 0) break
+    }
+    return this.#outcomeAt(row)
+  }
+
+  #outcomeAt(row: number): number {
+    return this.#accepts[Math.abs(row) / this.#classes]!
+  }
+
+  #matchBackward(bytes: Uint8Array, from: number, to: number): number {
     const classOf = this.#classOf
     const next = this.#next
     let row = this.#start
-    for (let at = from; at < to; at++) {
+    for (let at = to - 1; at >= from; at--) {
       row = next[row + classOf[bytes[at]!]!]!
-      if (row === 0) return 0
+      if (row <= 0) break
     }
-    return this.#accepts[row / this.#classes]!
+    return this.#outcomeAt(row)
+  }
+
+  /**
+   * Two at once, neither of them backward: a processor waits for the next row of the one while it looks at the other. Returns
+   * the outcome; `other.outcome` is the other's.
+   */
+  matchWith(other: StringAutomaton, bytes: Uint8Array, from: number, to: number): number {
+    const [classOf, otherClassOf] = [this.#classOf, other.#classOf]
+    const [next, otherNext] = [this.#next, other.#next]
+    let row = this.#start
+    let otherRow = other.#start
+    let at = from
+    for (; at < to; at++) {
+      const byte = bytes[at]!
+      row = next[row + classOf[byte]!]!
+      otherRow = otherNext[otherRow + otherClassOf[byte]!]!
+      if (row <= 0 || otherRow <= 0) {
+        at++
+        break
+      }
+    }
+    other.outcome = otherRow > 0 ? other.#matchFrom(otherRow, bytes, at, to) : other.#outcomeAt(otherRow)
+    return row > 0 ? this.#matchFrom(row, bytes, at, to) : this.#outcomeAt(row)
   }
 
   /** Undefined when the automaton would be too large. */
-  static compile(groups: readonly (readonly StringTest[])[]): StringAutomaton | undefined {
+  static compile(
+    groups: readonly (readonly StringTest[])[],
+    direction: 'forward' | 'backward' = 'forward'
+  ): StringAutomaton | undefined {
     const places: Place[] = []
-    const starts = groups.flatMap((tests, group) => tests.map(test => addPattern(places, test, group)))
+    const isBackward = direction === 'backward'
+    const starts = groups.flatMap((tests, group) => tests.map(test => addPattern(places, test, group, isBackward)))
     const { classOf, classes, representatives } = byteClasses(places)
     const sets: (readonly number[])[] = [[]]
     const known = new Map<string, number>([['', 0]])
@@ -83,32 +139,43 @@ export class StringAutomaton {
       }
       return id
     }
-    const start = idOf(reduced(places, starts))
+    const sureOf = new Map<number, number>()
+    for (const [at, { loops, accepts, group }] of places.entries())
+      if (loops && accepts && !sureOf.has(group)) sureOf.set(group, at)
+    const start = idOf(reduced(places, sureOf, starts))
     const rows: number[] = Array.from({ length: classes }, () => 0)
     let work = 0
     for (let id = 1; id < sets.length; id++) {
       const set = sets[id]!
       work += set.length * classes
       if (sets.length > maxStates || work > maxWork) return undefined
-      for (const byte of representatives) rows.push(idOf(reduced(places, step(places, set, byte))))
+      const { looping, targets } = edgesOf(places, set)
+      // Most bytes lead nowhere but around.
+      const otherwise = idOf(reduced(places, sureOf, looping))
+      for (const byte of representatives) {
+        const to = targets.get(byte)
+        rows.push(to === undefined ? otherwise : idOf(reduced(places, sureOf, [...looping, ...to])))
+      }
     }
     const accepts = sets.map(set =>
       [...new Set(set.filter(place => places[place]!.accepts).map(place => places[place]!.group))].toSorted(
         (left, right) => left - right
       )
     )
-    return new StringAutomaton(
-      classOf,
-      classes,
-      Int32Array.from(rows, state => state * classes),
-      start * classes,
-      accepts
-    )
+    const isLeft = Uint8Array.from(sets, (_, id) => {
+      for (let at = id * classes; at < (id + 1) * classes; at++) if (rows[at] !== id) return 1
+      return 0
+    })
+    const next = Int32Array.from(rows, id => (isLeft[id] === 1 ? id : -id) * classes)
+    return new StringAutomaton(classOf, classes, next, start * classes, accepts, isBackward)
   }
 }
 
-/** Adds the places of one pattern, in the order of the pattern; returns the first. */
-function addPattern(places: Place[], test: StringTest, group: number): number {
+/**
+ * Adds the places of one pattern, in the order of the pattern; returns the first. Backward, suffixes only: each is the
+ * beginning of what is read, which makes few states of many.
+ */
+function addPattern(places: Place[], test: StringTest, group: number, isBackward: boolean): number {
   const pattern = places.length
   const add = (loops: boolean): number => places.push({ edges: [], loops, accepts: false, pattern, group }) - 1
   const append = (from: number, bytes: Uint8Array, to?: number): number => {
@@ -122,12 +189,14 @@ function addPattern(places: Place[], test: StringTest, group: number): number {
   const star = (place: number): void => {
     places[place]!.loops = true
   }
+  const bytesOf = (value: string): Uint8Array => (isBackward ? Buffer.from(value).reverse() : Buffer.from(value))
   const text = (from: number, value: string, ignoreCase: boolean): number => {
-    if (!ignoreCase) return append(from, Buffer.from(value))
-    for (const { lower, upper } of spellings(value)) {
+    if (!ignoreCase) return append(from, bytesOf(value))
+    const letters = spellings(value)
+    for (const { lower, upper } of isBackward ? letters.reverse() : letters) {
       const begin = from
-      from = append(begin, Buffer.from(lower))
-      if (upper !== lower) append(begin, Buffer.from(upper), from)
+      from = append(begin, bytesOf(lower))
+      if (upper !== lower) append(begin, bytesOf(upper), from)
     }
     return from
   }
@@ -144,8 +213,9 @@ function addPattern(places: Place[], test: StringTest, group: number): number {
       star(last)
       break
     case 'suffix':
-      star(last)
+      if (!isBackward) star(last)
       last = text(last, test.text, test.ignoreCase)
+      if (isBackward) star(last)
       break
     case 'wildcard':
       for (const [index, piece] of test.pieces.entries()) {
@@ -160,36 +230,46 @@ function addPattern(places: Place[], test: StringTest, group: number): number {
   return pattern
 }
 
-function step(places: readonly Place[], set: readonly number[], byte: number): number[] {
-  const next = set.filter(place => places[place]!.loops)
-  for (const place of set) for (const edge of places[place]!.edges) if (edge.byte === byte) next.push(edge.to)
-  return next
+/** The places of a set that any byte leads back to, and by byte where others lead. */
+function edgesOf(
+  places: readonly Place[],
+  set: readonly number[]
+): { looping: readonly number[]; targets: ReadonlyMap<number, readonly number[]> } {
+  const looping: number[] = []
+  const targets = new Map<number, number[]>()
+  for (const at of set) {
+    const place = places[at]!
+    if (place.loops) looping.push(at)
+    for (const { byte, to } of place.edges) {
+      const others = targets.get(byte)
+      if (others === undefined) targets.set(byte, [to])
+      else others.push(to)
+    }
+  }
+  return { looping, targets }
 }
 
 /**
  * Without repetitions, and without what cannot matter: in one pattern, whatever is accepted from before a star is accepted
- * from the star as well; and once a group is sure to match, its other patterns are done.
+ * from the star as well; and once a group is sure to match, its other patterns are done. `sureOf` is the place that stands for
+ * that, by group.
  */
-function reduced(places: readonly Place[], set: readonly number[]): number[] {
+function reduced(places: readonly Place[], sureOf: ReadonlyMap<number, number>, set: readonly number[]): number[] {
   const sure = new Set<number>()
   const stars = new Map<number, number>()
-  for (const place of set) {
-    const { loops, accepts, pattern, group } = places[place]!
+  for (const at of set) {
+    const { loops, accepts, pattern, group } = places[at]!
     if (!loops) continue
     if (accepts) sure.add(group)
-    stars.set(pattern, Math.max(place, stars.get(pattern) ?? -1))
+    stars.set(pattern, Math.max(at, stars.get(pattern) ?? -1))
   }
-  const done = new Set<number>()
-  return [...new Set(set)]
-    .filter(at => {
-      const { loops, accepts, pattern, group } = places[at]!
-      if (!sure.has(group)) return at >= (stars.get(pattern) ?? -1)
-      // One place that is sure stands for its group.
-      if (!loops || !accepts || done.has(group)) return false
-      done.add(group)
-      return true
-    })
-    .toSorted((left, right) => left - right)
+  const kept = new Set<number>()
+  for (const group of sure) kept.add(sureOf.get(group)!)
+  for (const at of set) {
+    const { pattern, group } = places[at]!
+    if (!sure.has(group) && at >= (stars.get(pattern) ?? -1)) kept.add(at)
+  }
+  return [...kept].sort((left, right) => left - right)
 }
 
 /** Bytes that no pattern names behave alike. */

@@ -2,7 +2,7 @@ import { AddressIndex } from './address-index.ts'
 import { ByteTable, isAt } from './byte-table.ts'
 import type { StringTest, Test } from './operators.ts'
 import { StringAutomaton } from './string-automaton.ts'
-import { automataOf, isExact, isNeedle, patternGroups } from './string-plan.ts'
+import { automataOf, isExact, isNeedle, patternGroups, type Place } from './string-plan.ts'
 
 /** Prefixes and suffixes compared one by one up to here; more go through an automaton. */
 const maxNeedles = 4
@@ -17,15 +17,10 @@ interface Wanted {
   readonly buts: readonly ReadonlySet<number>[]
   /** Bits of needles. */
   readonly needles: number
-  /** One of these must match, or one of the others must not. */
+  /** One of these must match. */
   readonly groups: readonly Place[]
-  readonly butGroups: readonly Place[]
-}
-
-/** A group of one of the automata. */
-interface Place {
-  readonly automaton: number
-  readonly group: number
+  /** Or of one of these lists, none. */
+  readonly butGroups: readonly (readonly Place[])[]
 }
 
 /**
@@ -36,6 +31,8 @@ export class StringIndex {
   readonly #strings: ByteTable | undefined
   readonly #needles: readonly { readonly isSuffix: boolean; readonly bytes: Uint8Array }[]
   readonly #automata: readonly StringAutomaton[]
+  /** How many of them read strings from the beginning. */
+  readonly #forward: number
   readonly #addresses: AddressIndex | undefined
   readonly #wanted: readonly Wanted[]
   /** What the last string was found to be: number of a string, bits of needles, slot of an address, outcomes of automata. */
@@ -77,14 +74,16 @@ export class StringIndex {
         butGroups: buts.flatMap(grouped)
       }
     })
-    const { automata, places } = automataOf(groups)
-    const placesOf = (groups: readonly number[]): Place[] => groups.map(group => places[group]!)
+    const compiled = automataOf(groups)
+    if (compiled === undefined) throw new Error('a condition too complex to compile was let through')
+    const { automata, forward, places } = compiled
+    this.#forward = forward
     this.#wanted = plans.map(({ strings, buts, needles, groups, butGroups }) => ({
       strings,
       buts,
       needles,
-      groups: placesOf(groups),
-      butGroups: placesOf(butGroups)
+      groups: groups.flatMap(group => places[group]!),
+      butGroups: butGroups.map(group => places[group]!)
     }))
     this.#automata = automata
     this.#strings = strings.size === 0 ? undefined : new ByteTable([...strings.keys()].map(text => Buffer.from(text)))
@@ -118,10 +117,9 @@ export class StringIndex {
       found[2] = this.#addresses.slotOf(bytes, from, to)
       key = key * ranges[2]! + found[2]
     }
-    for (let automaton = 0; automaton < this.#automata.length; automaton++) {
-      const outcome = this.#automata[automaton]!.match(bytes, from, to)
-      found[3 + automaton] = outcome
-      key = key * ranges[3 + automaton]! + outcome
+    if (this.#automata.length > 0) {
+      this.#run(bytes, from, to)
+      for (let at = 3; at < found.length; at++) key = key * ranges[at]! + found[at]!
     }
     if (this.#table !== undefined) {
       const known = this.#table[key]!
@@ -130,6 +128,16 @@ export class StringIndex {
       return this.#classes.length - 1
     }
     return this.#classByMap(key)
+  }
+
+  #run(bytes: Uint8Array, from: number, to: number): void {
+    const automata = this.#automata
+    let at = 0
+    for (; at + 1 < this.#forward; at += 2) {
+      this.#found[3 + at] = automata[at]!.matchWith(automata[at + 1]!, bytes, from, to)
+      this.#found[4 + at] = automata[at + 1]!.outcome
+    }
+    for (; at < automata.length; at++) this.#found[3 + at] = automata[at]!.match(bytes, from, to)
   }
 
   #classByMap(combination: number): number {
@@ -163,7 +171,7 @@ export class StringIndex {
       this.#addresses?.passes(condition, found[2]!) === true ||
       groups.some(matches) ||
       buts.some(but => !but.has(found[0]!)) ||
-      butGroups.some(place => !matches(place))
+      butGroups.some(places => !places.some(matches))
     )
   }
 }

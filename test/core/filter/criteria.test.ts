@@ -6,7 +6,7 @@ import { parsePattern, PatternError } from '../../../src/core/filter/language.ts
 
 function refusal(criteria: FilterCriteria, strictAws = false): { message: string; place: string; reason: string } {
   try {
-    parseFilterCriteria(criteria, { strictAws, maxFilters: 5 })
+    parseFilterCriteria(criteria, { strictAws, maxFilters: 10 })
   } catch (error) {
     assert.ok(error instanceof MillraceError && error.cause instanceof PatternError)
     assert.equal(error.aws, 'InvalidParameterValueException')
@@ -116,6 +116,17 @@ describe('reference 4.3: patterns that are refused', () => {
   test('lists of wildcards that make too large an automaton are refused', () => {
     const list = Array.from({ length: 60 }, (_, at) => `{"wildcard":"*a${at}*b${at}*c${at}"}`)
     assert.throws(() => parsePattern(`{"a":[${list.join(',')}]}`), /too complex/)
+  })
+
+  test('wildcards on one field that make too many automata together are refused, those of ten filters usually not', () => {
+    const alternatives = Array.from({ length: 40 }, (_, at) => `{"a":[{"wildcard":"*a${at}*b*c*"}],"b":[${at}]}`)
+    assert.throws(() => parsePattern(`{"$or":[${alternatives.join(',')}]}`), /too complex together.*over all filters/)
+    const filters = (wildcard: (at: number) => string) =>
+      Array.from({ length: 10 }, (_, at) => ({ Pattern: `{"value":{"a":[${wildcard(at)}]}}` }))
+    const contains = filters(at => `{"wildcard":"*foo${at}*"},{"wildcard":"*bar${at}*"},{"wildcard":"*baz${at}*"}`)
+    assert.equal(parseFilterCriteria({ Filters: contains }, { strictAws: false, maxFilters: 10 }).length, 10)
+    const hard = filters(at => ['p', 'q', 'r', 's'].map(each => `{"wildcard":"*${each}${at}*b*c${each}*d*"}`).join())
+    assert.match(refusal({ Filters: hard }).reason, /too complex together/)
   })
 
   test('thousands of values are not too many', () => {

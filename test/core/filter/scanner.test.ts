@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { CompiledPatterns } from '../../../src/core/filter/compiler.ts'
 import { readJson } from '../../../src/core/filter/json.ts'
 import { parsePattern, PatternError, type Pattern } from '../../../src/core/filter/language.ts'
 import { matches } from '../../../src/core/filter/matcher.ts'
@@ -163,6 +164,39 @@ describe('reference 4.3: the scanner over bytes', () => {
         const found = scanned(pattern, Buffer.from(document))
         if (found !== undefined) assert.equal(found, matches(pattern, readJson(document)))
       }),
+      runs
+    )
+  })
+
+  test('says of many tests on one field what each by itself says', () => {
+    const many = fc.array(tests, { minLength: 8, maxLength: 40 }).map(items => parsed(`{"a":[${items.join(',')}]}`))
+    const values = fc.oneof(eventStrings, numbers, fc.integer({ min: 0, max: 20_000 }).map(String))
+    fc.assert(
+      fc.property(many, values, (pattern, value) => {
+        if (pattern === undefined) return
+        const document = `{"a":${value}}`
+        assert.equal(scanned(pattern, Buffer.from(document)), matches(pattern, readJson(document)))
+      }),
+      runs
+    )
+  })
+
+  test('says of several patterns at once, document after document, what it says of each', () => {
+    fc.assert(
+      fc.property(
+        fc.array(patterns, { minLength: 2, maxLength: 5 }),
+        fc.array(objects, { minLength: 1, maxLength: 4 }),
+        (several, documents) => {
+          const compiled = new CompiledPatterns(several, ({ path }) => path)
+          for (const document of documents) {
+            const bytes = Buffer.from(document)
+            compiled.scan(bytes, new DataView(bytes.buffer, bytes.byteOffset, bytes.length), 0, bytes.length)
+            const found = several.map((_, at) => compiled.matches(at))
+            for (const [at, pattern] of several.entries())
+              if (found[at] !== undefined) assert.equal(found[at], matches(pattern, readJson(document)))
+          }
+        }
+      ),
       runs
     )
   })
