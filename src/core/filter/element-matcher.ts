@@ -20,13 +20,17 @@ const [openObject, openArray, ended] = [0, 1, 2]
  * field is looked for in the chosen element only when a condition before it has chosen one.
  *
  * Findings are numbered, and what a finding becomes by the next value is worked out once: documents may be long, but their
- * elements are of few kinds. A finding is a list: what it is about, which children were there, a result for each demand at
- * its node, which fields have values within.
+ * elements are of few kinds. A finding is a list: what it is about, which children were there, results, which fields have
+ * values within. The results of an open object are those of its children, all others have one for each demand at their node.
  */
 export class ElementMatcher {
   readonly #plan: ElementPlan
   readonly #nodes: readonly PathNode[]
   readonly #presenceWords: number
+  /** By node: where its results lie among those of its parent's children. */
+  readonly #places: Int32Array
+  /** By node: how many results its children have. */
+  readonly #childResults: Int32Array
   readonly #pool = new FindingPool()
   #scratch = new Int32Array(64)
   /** Steps by finding and what comes next: a value as on the tape, or -1 - the finding of one that has ended. */
@@ -47,6 +51,15 @@ export class ElementMatcher {
     this.#nodes = nodes
     this.#presenceWords = (plan.presences + 31) >> 5
     this.#beginnings = new Int32Array(nodes.length * 2)
+    this.#places = new Int32Array(nodes.length)
+    this.#childResults = Int32Array.from(nodes, ({ children }) => {
+      let results = 0
+      for (const { id } of children) {
+        this.#places[id] = results
+        results += plan.nodes[id]?.demands.length ?? 0
+      }
+      return results
+    })
   }
 
   /** Reads a document. */
@@ -108,12 +121,10 @@ export class ElementMatcher {
     const known = this.#beginnings[-2 - entry]!
     if (known !== 0) return known - 1
     const node = this.#nodes[nodeOfOpening(entry)]!
-    const isArray = isArrayOpening(entry)
-    const { demands } = this.#plan.nodes[node.id]!
-    const first = this.#blank(node, isArray ? openArray : openObject)
-    for (const [at, { own }] of demands.entries())
-      this.#scratch[first + at] = !isArray && (own === undefined || own.takesAbsent) ? byAbsence : infeasible
-    const found = this.#keep(first + demands.length)
+    const first = this.#blank(node, isArrayOpening(entry) ? openArray : openObject)
+    const presences = first + this.#resultsOf(node, isArrayOpening(entry) ? openArray : openObject)
+    this.#scratch.fill(infeasible, first, presences)
+    const found = this.#keep(presences)
     this.#beginnings[-2 - entry] = found + 1
     return found
   }
@@ -133,18 +144,18 @@ export class ElementMatcher {
     return this.#with(from, this.#pool.listOf(this.#keep(presences)))
   }
 
-  /** What is open, with a value that has ended; -1 when there was one of its name. */
+  /** What is open, with a value that has ended; -1 when there was one of its name, and more than one condition within. */
   #with(from: number, value: Int32Array): number {
     const list = this.#pool.listOf(from)
     const node = this.#nodes[Math.trunc(list[0]! / 3)]!
     const child = this.#nodes[Math.trunc(value[0]! / 3)]!
-    const { demands, parts } = this.#plan.nodes[node.id]!
+    const about = list[0]! % 3
     const scratch = this.#scratch
     const first = 1 + seenWords(node)
-    const presences = first + demands.length
     const inner = 1 + seenWords(child)
+    const { demands } = this.#plan.nodes[child.id]!
     scratch.set(list)
-    if (list[0]! % 3 === openArray) {
+    if (about === openArray) {
       // Of the elements that satisfy, the one with the earliest condition asks least of the other elements.
       for (let at = 0; at < demands.length; at++) {
         const candidate = value[inner + at]!
@@ -152,20 +163,20 @@ export class ElementMatcher {
         if (candidate !== infeasible && (best === infeasible || candidate < best)) scratch[first + at] = candidate
       }
     } else {
-      // Two values on one path may be chosen from independently: rare enough for the plain matcher.
       const [word, bit] = [1 + (child.place >> 5), 1 << (child.place & 31)]
-      if ((scratch[word]! & bit) !== 0) return -1
-      scratch[word]! |= bit
-      // All parts must be satisfied; the earliest of their conditions is the whole's.
-      for (const { demand, wholes } of parts[child.place]!) {
-        const part = value[inner + demand]!
-        for (const whole of wholes) {
-          const before = scratch[first + whole]!
-          if (part === infeasible || (before !== infeasible && part < before)) scratch[first + whole] = part
-        }
+      const results = first + this.#places[child.id]!
+      if ((scratch[word]! & bit) === 0)
+        for (let at = 0; at < demands.length; at++) scratch[results + at] = value[inner + at]!
+      else {
+        // Conditions may choose from two values of one name independently: rare enough for the plain matcher.
+        if (demands.some(({ conditions }) => conditions.length > 1)) return -1
+        for (let at = 0; at < demands.length; at++)
+          scratch[results + at] = either(scratch[results + at]!, value[inner + at]!)
       }
+      scratch[word]! |= bit
     }
-    const innerPresences = inner + this.#plan.nodes[child.id]!.demands.length
+    const presences = first + this.#resultsOf(node, about)
+    const innerPresences = inner + demands.length
     for (let word = 0; word < this.#presenceWords; word++) scratch[presences + word]! |= value[innerPresences + word]!
     return this.#keep(presences)
   }
@@ -176,35 +187,49 @@ export class ElementMatcher {
     if (known !== 0) return known - 1
     const list = this.#pool.listOf(finding)
     const node = this.#nodes[Math.trunc(list[0]! / 3)]!
+    const about = list[0]! % 3
     const plan = this.#plan.nodes[node.id]!
-    const first = 1 + seenWords(node)
-    this.#scratch.set(list)
-    this.#scratch.fill(0, 1, first)
-    this.#scratch[0] = node.id * 3 + ended
-    if (list[0]! % 3 === openArray) this.#endArray(plan, first)
+    const first = this.#blank(node, ended)
+    const presences = first + plan.demands.length
+    const listPresences = first + this.#resultsOf(node, about)
+    for (let word = 0; word < this.#presenceWords; word++) this.#scratch[presences + word] = list[listPresences + word]!
+    if (about === openArray) this.#endArray(plan, list, first)
     else this.#endObject(plan, node, list, first)
-    const result = this.#keep(first + plan.demands.length)
+    const result = this.#keep(presences)
     this.#endedAs[finding] = result + 1
     return result
   }
 
-  #endObject(plan: Plan, node: PathNode, list: Int32Array, first: number): void {
+  /** All parts of a demand must be satisfied; the earliest of their conditions is the whole's. */
+  #endObject({ demands, parts }: Plan, node: PathNode, list: Int32Array, first: number): void {
+    const scratch = this.#scratch
+    for (let at = 0; at < demands.length; at++) {
+      const { own } = demands[at]!
+      scratch[first + at] = own === undefined || own.takesAbsent ? byAbsence : infeasible
+    }
     for (const { id, place } of node.children) {
       const child = this.#plan.nodes[id]
-      if (child === undefined || (list[1 + (place >> 5)]! & (1 << (place & 31))) !== 0) continue
-      for (const { demand, wholes } of plan.parts[place]!) {
-        if (child.demands[demand]!.takesAbsence) continue
-        for (const whole of wholes) this.#scratch[first + whole] = infeasible
+      if (child === undefined) continue
+      const isThere = (list[1 + (place >> 5)]! & (1 << (place & 31))) !== 0
+      const results = first + this.#places[id]!
+      for (const { demand, wholes } of parts[place]!) {
+        const absent = child.demands[demand]!.takesAbsence ? byAbsence : infeasible
+        const part = isThere ? list[results + demand]! : absent
+        for (const whole of wholes) {
+          const before = scratch[first + whole]!
+          if (part === infeasible || (before !== infeasible && part < before)) scratch[first + whole] = part
+        }
       }
     }
   }
 
   /** Conditions before the first that chose an element are satisfied by absence only if no element at all has the field. */
-  #endArray({ demands }: Plan, first: number): void {
+  #endArray({ demands }: Plan, list: Int32Array, first: number): void {
     const scratch = this.#scratch
     const presences = first + demands.length
     for (const [at, { conditions, own, takesAbsence }] of demands.entries()) {
-      const chosen = scratch[first + at]!
+      const chosen = list[first + at]!
+      scratch[first + at] = chosen
       // With one condition, a value that passes is enough, whatever the others are.
       if (own !== undefined && chosen === own.order) continue
       let best = chosen === infeasible && takesAbsence ? byAbsence : chosen
@@ -219,11 +244,16 @@ export class ElementMatcher {
   /** Begins a list about a node in the scratch; returns where its results begin. */
   #blank(node: PathNode, about: number): number {
     const first = 1 + seenWords(node)
-    const length = first + this.#plan.nodes[node.id]!.demands.length + this.#presenceWords
+    const length = first + this.#resultsOf(node, about) + this.#presenceWords
     while (this.#scratch.length < length) this.#scratch = wider(this.#scratch)
     this.#scratch.fill(0, 0, length)
     this.#scratch[0] = node.id * 3 + about
     return first
+  }
+
+  /** How many results a list has. */
+  #resultsOf(node: PathNode, about: number): number {
+    return about === openObject ? this.#childResults[node.id]! : this.#plan.nodes[node.id]!.demands.length
   }
 
   /** The number of the list in the scratch, whose presences begin at `presences`. */
@@ -246,6 +276,13 @@ export class ElementMatcher {
 
 /** How many words tell which children of a node were there. */
 const seenWords = ({ children }: PathNode): number => (children.length + 31) >> 5
+
+/** Of two values of one name, for one condition: one that passes is enough, and missing is what has no value at all. */
+function either(left: number, right: number): number {
+  if (left === infeasible) return right === byAbsence ? infeasible : right
+  if (right === infeasible) return left === byAbsence ? infeasible : left
+  return Math.min(left, right)
+}
 
 function wider(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   const wider = new Int32Array(array.length * 2)

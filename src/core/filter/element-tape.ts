@@ -30,11 +30,10 @@ export class ElementTape {
     this.#write(closing)
   }
 
-  /** In an array, a value like the one before it changes nothing. */
-  value(node: number, outcome: number, inArray: boolean): void {
+  value(node: number, outcome: number): void {
     const entry = outcome * this.nodes + node
     if (entry > 0x7fffffff) this.isBeyond = true
-    else if (!inArray || this.entries[this.length - 1] !== entry) this.#write(entry)
+    else this.#write(entry)
   }
 
   #write(entry: number): void {

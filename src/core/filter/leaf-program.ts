@@ -22,11 +22,11 @@ export class LeafProgram {
   readonly #strings: StringIndex
   readonly #numbers: NumberIndex
   readonly #hasStringTests: boolean
-  /** Outcomes are numbered as they occur; by outcome, a bit for each condition that passes. */
-  #rows: Int32Array<ArrayBuffer>
+  /** What passes, as pairs of a word's number and its bits, of all outcomes, which are numbered as they occur. */
+  #pairs = new Int32Array(64)
+  /** By outcome: where its pairs end; they begin where those before end. */
+  #ends = new Int32Array(16)
   readonly #outcomes = new Map<string, number>()
-  /** Words of a row. */
-  readonly #words: number
   /** 1 + outcome, by class of a string, slot of a number, literal. */
   #byClass = new Int32Array(16)
   readonly #bySlot: Int32Array
@@ -51,9 +51,7 @@ export class LeafProgram {
     this.#hasStringTests = tests.flat().some(test => !['literal', 'number', 'range', 'exists'].includes(test.kind))
     this.#bySlot = new Int32Array(this.#numbers.slots)
     this.#quick = new Int32Array(this.#numbers.slots > 16 ? 4_096 : 16).fill(-1)
-    this.#words = (conditions.length + 31) >> 5
-    this.#rows = new Int32Array(this.#words * 16)
-    this.#passed = new Int32Array(this.#words)
+    this.#passed = new Int32Array((conditions.length + 31) >> 5)
   }
 
   /** There is a value in the document. */
@@ -68,7 +66,10 @@ export class LeafProgram {
 
   /** Do values of this outcome pass a condition, counted from 0? */
   outcomePasses(outcome: number, condition: number): boolean {
-    return (this.#rows[outcome * this.#words + (condition >> 5)]! & (1 << (condition & 31))) !== 0
+    const end = this.#ends[outcome]!
+    for (let at = outcome === 0 ? 0 : this.#ends[outcome - 1]!; at < end; at += 2)
+      if (this.#pairs[at] === condition >> 5) return (this.#pairs[at + 1]! & (1 << (condition & 31))) !== 0
+    return false
   }
 
   /** `bytes` from `from` to `to` is the string without quotes and escapes. Returns its outcome. */
@@ -148,18 +149,19 @@ export class LeafProgram {
   #note(document: number, outcome: number): number {
     if (this.#noted[outcome] === document) return outcome
     this.#noted[outcome] = document
-    const words = this.#words
+    const passed = this.#passed
     if (this.#document !== document) {
       this.#document = document
-      for (let word = 0; word < words; word++) this.#passed[word] = 0
+      for (let word = 0; word < passed.length; word++) passed[word] = 0
     }
-    const row = outcome * words
-    for (let word = 0; word < words; word++) this.#passed[word]! |= this.#rows[row + word]!
+    const end = this.#ends[outcome]!
+    for (let at = outcome === 0 ? 0 : this.#ends[outcome - 1]!; at < end; at += 2)
+      passed[this.#pairs[at]!]! |= this.#pairs[at + 1]!
     return outcome
   }
 
   #outcomeOf(passes: (condition: number) => boolean): number {
-    const row = new Int32Array(this.#words)
+    const row = new Int32Array(this.#passed.length)
     for (const [at, { condition }] of this.#conditions.entries()) {
       if (condition.tests.some(test => test.kind === 'exists' && test.expected) || passes(at))
         row[at >> 5]! |= 1 << (at & 31)
@@ -173,9 +175,16 @@ export class LeafProgram {
         const noted = new Float64Array(outcome * 2)
         noted.set(this.#noted)
         this.#noted = noted
-        this.#rows = wider(this.#rows, outcome * this.#words + this.#words)
+        this.#ends = wider(this.#ends, outcome)
       }
-      this.#rows.set(row, outcome * this.#words)
+      let end = outcome === 0 ? 0 : this.#ends[outcome - 1]!
+      if (end + row.length * 2 > this.#pairs.length) this.#pairs = wider(this.#pairs, end + row.length * 2)
+      for (const [word, bits] of row.entries()) {
+        if (bits === 0) continue
+        this.#pairs[end++] = word
+        this.#pairs[end++] = bits
+      }
+      this.#ends[outcome] = end
     }
     return outcome
   }

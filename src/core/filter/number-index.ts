@@ -8,6 +8,8 @@ const powers = Array.from({ length: 23 }, (_, exponent) => Number(`1e${exponent}
 /** Whole numbers below are looked up: some when there are many limits, few otherwise. */
 const [tabled, tabledForFew, fewLimits] = [16_384, 16, 8]
 
+const rangesPerLimit = 4
+
 /** What one condition asks of numbers: slots it takes, both ends included. */
 interface Wanted {
   readonly spans: readonly { readonly from: number; readonly to: number }[]
@@ -26,6 +28,10 @@ export class NumberIndex {
   readonly #doubles: Float64Array
   /** By limit: another number than the limit, or another limit, may have this double. */
   readonly #isAmbiguous: Uint8Array
+  /** Doubles are sorted into ranges by how they begin; by range, its first limit. */
+  readonly #starts: Int32Array
+  #shift = 0
+  readonly #lowest: number
   readonly #wanted: readonly Wanted[]
   /** Slots of small whole numbers. */
   readonly small: Int32Array
@@ -37,6 +43,16 @@ export class NumberIndex {
     this.slots = this.#limits.length * 2 + 1
     const inexact = new Set(this.#limits.filter(each => !isExact(each)).map(nearestDouble))
     this.#isAmbiguous = Uint8Array.from(this.#doubles, double => Number(inexact.has(double)))
+    const orders = Array.from(this.#doubles, orderOf)
+    const [first, last] = [orders[0] ?? 0, orders.at(-1) ?? 0]
+    while ((last >> this.#shift) - (first >> this.#shift) > this.#limits.length * rangesPerLimit) this.#shift++
+    this.#lowest = first >> this.#shift
+    const ranges = (last >> this.#shift) - this.#lowest + 1
+    let limit = 0
+    this.#starts = Int32Array.from({ length: ranges + 1 }, (_, range) => {
+      while (limit < orders.length && (orders[limit]! >> this.#shift) - this.#lowest < range) limit++
+      return limit
+    })
     this.#wanted = conditions.map(tests => this.#wantedBy(tests))
     const isMany = this.#limits.length > fewLimits
     this.small = Int32Array.from({ length: isMany ? tabled : tabledForFew }, (_, value) => this.#search(value))
@@ -71,14 +87,16 @@ export class NumberIndex {
   /** -1 when the double does not tell. */
   #searchDouble(value: number): number {
     const doubles = this.#doubles
-    let low = 0
+    const range = Math.max(0, Math.min(this.#starts.length - 2, (orderOf(value) >> this.#shift) - this.#lowest))
+    let low = this.#starts[range]!
+    const end = this.#starts[range + 1]!
     // Without branches: no processor guesses which way a search goes.
-    for (let length = doubles.length; length > 1;) {
+    for (let length = end - low; length > 1;) {
       const half = length >> 1
       low += Math.imul(Number(doubles[low + half - 1]! < value), half)
       length -= half
     }
-    if (low < doubles.length) low += Number(doubles[low]! < value)
+    if (low < end) low += Number(doubles[low]! < value)
     if (low === doubles.length || doubles[low] !== value) return low * 2
     return this.#isAmbiguous[low] === 1 ? -1 : low * 2 + 1
   }
@@ -114,6 +132,16 @@ export class NumberIndex {
     const buts = tests.flatMap(test => (test.kind === 'anything-but' ? [new Set(test.numbers.map(slotOf))] : []))
     return { spans, buts }
   }
+}
+
+const aDouble = new Float64Array(1)
+const itsWords = new Int32Array(aDouble.buffer)
+
+/** The upper half of a double, such that of two numbers the lower one never has the greater. */
+function orderOf(value: number): number {
+  aDouble[0] = value
+  const upper = itsWords[1]!
+  return upper < 0 ? ~upper ^ -0x80000000 : upper
 }
 
 function limitsOf(test: Test): readonly Decimal[] {

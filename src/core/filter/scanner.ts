@@ -1,5 +1,6 @@
 import type { ElementTape } from './element-tape.ts'
 import { literalAt, literalLength, numberEnd, stringEnd, unescape } from './json-bytes.ts'
+import type { LeafProgram } from './leaf-program.ts'
 import type { PathNode } from './path-node.ts'
 
 /** What is open, as its closing mark. */
@@ -49,14 +50,16 @@ export class Scanner {
     let node: PathNode | undefined = this.#root
     at = skipSpace(bytes, at, end)
     if (at >= end || (bytes[at]! | 32) !== 123) return false
+    /** The outcome of the value before in the same array, -1 for none: another like it changes nothing. */
+    let last = -1
     for (;;) {
       let byte = bytes[at]!
+      let outcome = -1
       if (byte === 34) {
         const found = stringEnd(bytes, view, at + 1, end)
         if (found < 0) return false
-        if (node !== undefined) this.#string(node, bytes, at + 1, found, kind)
+        if (node !== undefined) outcome = node.leaf === undefined ? 0 : this.#string(node.leaf, bytes, at + 1, found)
         at = (found >> 1) + 1
-        byte = at < end ? bytes[at]! : 0
       } else if (byte <= 57 && byte >= 48) {
         // Most numbers are whole, and short: read on the way.
         const from = at++
@@ -73,14 +76,14 @@ export class Scanner {
         if (byte === 46 || byte === 101 || byte === 69 || at - from > safeDigits) {
           at = numberEnd(bytes, from, end)
           if (at < 0) return false
-          if (node !== undefined) this.#number(node, bytes, from, at, kind)
-          byte = at < end ? bytes[at]! : 0
-        } else if (node !== undefined) this.#integer(node, value, kind)
+          if (node !== undefined) outcome = node.leaf === undefined ? 0 : node.leaf.onNumber(document, bytes, from, at)
+        } else if (node !== undefined) outcome = node.leaf === undefined ? 0 : node.leaf.onInteger(document, value)
       } else if ((byte | 32) === 123) {
         if (node !== undefined && node.isTracked) {
           if (kind === array && node.sensitive) this.entangled = true
           this.tape.open(node.id, byte === 91)
         }
+        last = -1
         if (depth === kinds.length) kinds = this.#grow()
         kinds[depth] = kind
         nodes[depth++] = parent
@@ -99,12 +102,20 @@ export class Scanner {
           continue
         }
       } else {
-        at = this.#scalar(node, bytes, view, at, end, kind)
+        const from = at
+        const which = byte === 45 ? -1 : literalAt(view, at, end)
+        at = byte === 45 ? numberEnd(bytes, at, end) : which < 0 ? -1 : at + literalLength(which)
         if (at < 0) return false
-        byte = at < end ? bytes[at]! : 0
+        if (node !== undefined && node.leaf === undefined) outcome = 0
+        else if (node !== undefined)
+          outcome = which < 0 ? node.leaf!.onNumber(document, bytes, from, at) : node.leaf!.onLiteral(document, which)
+      }
+      if (outcome >= 0 && outcome !== last && node!.isTracked) {
+        this.tape.value(node!.id, outcome)
+        if (kind === array) last = outcome
       }
       // In a list of plain values the next one follows at once.
-      if (byte === 44 && kind === array && at + 1 < end && bytes[at + 1]! > 32) {
+      if (kind === array && at + 1 < end && bytes[at] === 44 && bytes[at + 1]! > 32) {
         at++
         node = parent
         continue
@@ -122,6 +133,7 @@ export class Scanner {
         if (mark === 44) break
         if (mark !== kind) return false
         if (parent !== undefined && parent.isTracked) this.tape.close()
+        last = -1
         kind = kinds[--depth]!
         parent = nodes[depth]
         if (depth === 0) return skipSpace(bytes, at, end) === end
@@ -151,49 +163,11 @@ export class Scanner {
     return at < end ? at : -1
   }
 
-  #scalar(
-    node: PathNode | undefined,
-    bytes: Uint8Array,
-    view: DataView,
-    at: number,
-    end: number,
-    kind: number
-  ): number {
-    if (bytes[at] === 45) {
-      const next = numberEnd(bytes, at, end)
-      if (next >= 0 && node !== undefined) this.#number(node, bytes, at, next, kind)
-      return next
-    }
-    const which = literalAt(view, at, end)
-    if (which < 0) return -1
-    if (node !== undefined) {
-      const outcome = node.leaf === undefined ? 0 : node.leaf.onLiteral(this.#document, which)
-      if (node.isTracked) this.tape.value(node.id, outcome, kind === array)
-    }
-    return at + literalLength(which)
-  }
-
-  #number(node: PathNode, bytes: Uint8Array, from: number, to: number, kind: number): void {
-    const outcome = node.leaf === undefined ? 0 : node.leaf.onNumber(this.#document, bytes, from, to)
-    if (node.isTracked) this.tape.value(node.id, outcome, kind === array)
-  }
-
-  #integer(node: PathNode, value: number, kind: number): void {
-    const outcome = node.leaf === undefined ? 0 : node.leaf.onInteger(this.#document, value)
-    if (node.isTracked) this.tape.value(node.id, outcome, kind === array)
-  }
-
   /** `found` as `stringEnd` tells it. */
-  #string(node: PathNode, bytes: Uint8Array, from: number, found: number, kind: number): void {
-    let outcome = 0
-    if (node.leaf !== undefined) {
-      const to = found >> 1
-      outcome =
-        (found & 1) === 0
-          ? node.leaf.onString(this.#document, bytes, from, to)
-          : node.leaf.onString(this.#document, this.#scratch, 0, this.#unescaped(bytes, from, to))
-    }
-    if (node.isTracked) this.tape.value(node.id, outcome, kind === array)
+  #string(leaf: LeafProgram, bytes: Uint8Array, from: number, found: number): number {
+    const to = found >> 1
+    if ((found & 1) === 0) return leaf.onString(this.#document, bytes, from, to)
+    return leaf.onString(this.#document, this.#scratch, 0, this.#unescaped(bytes, from, to))
   }
 
   #child(parent: PathNode, bytes: Uint8Array, from: number, found: number): void {

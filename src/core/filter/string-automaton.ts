@@ -69,13 +69,12 @@ export class StringAutomaton {
     return this.#matchFrom(this.#start, bytes, from, to)
   }
 
-  /** `row` is above 0. */
   #matchFrom(row: number, bytes: Uint8Array, at: number, to: number): number {
     const classOf = this.#classOf
     const next = this.#next
-    for (; at < to; at++) {
+    while (row > 0 && at < to) {
       row = next[row + classOf[bytes[at]!]!]!
-      if (row <= 0) break
+      at++
     }
     return this.#outcomeAt(row)
   }
@@ -100,22 +99,21 @@ export class StringAutomaton {
    * the outcome; `other.outcome` is the other's.
    */
   matchWith(other: StringAutomaton, bytes: Uint8Array, from: number, to: number): number {
-    const [classOf, otherClassOf] = [this.#classOf, other.#classOf]
-    const [next, otherNext] = [this.#next, other.#next]
+    const classOf = this.#classOf
+    const otherClassOf = other.#classOf
+    const next = this.#next
+    const otherNext = other.#next
     let row = this.#start
     let otherRow = other.#start
     let at = from
-    for (; at < to; at++) {
+    while (row > 0 && otherRow > 0 && at < to) {
       const byte = bytes[at]!
       row = next[row + classOf[byte]!]!
       otherRow = otherNext[otherRow + otherClassOf[byte]!]!
-      if (row <= 0 || otherRow <= 0) {
-        at++
-        break
-      }
+      at++
     }
-    other.outcome = otherRow > 0 ? other.#matchFrom(otherRow, bytes, at, to) : other.#outcomeAt(otherRow)
-    return row > 0 ? this.#matchFrom(row, bytes, at, to) : this.#outcomeAt(row)
+    other.outcome = other.#matchFrom(otherRow, bytes, at, to)
+    return this.#matchFrom(row, bytes, at, to)
   }
 
   /** Undefined when the automaton would be too large. */
