@@ -1,6 +1,9 @@
+import { errorCode } from '../../src/adapters/kafka/problems.ts'
 import type { CommitOffset } from '../../src/ports/consumer.ts'
+import type { ClassicGroup } from './classic-group.ts'
+import type { ConsumerGroup } from './consumer-group.ts'
+import { Coordinator } from './coordinator.ts'
 import type { Debt } from './debt.ts'
-import type { Group, GroupAnswer } from './group.ts'
 import type { LogBatch, PartitionLog } from './partition-log.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -32,7 +35,8 @@ const maxMetadataBytes = 4_096
 /** Kafka's side of the world: logs, one group, and its committed offsets. */
 export class Broker {
   readonly logs: PartitionLog[]
-  readonly group: Group
+  readonly group: ClassicGroup | ConsumerGroup
+  readonly coordinator: Coordinator
   readonly #time: VirtualTime
   readonly #witness: CommitWitness
   #polls: LongPoll[] = []
@@ -41,9 +45,10 @@ export class Broker {
   /** Commits are taken, but nobody is told, until then. */
   forgetsAnswersUntilMs = 0
 
-  constructor(logs: PartitionLog[], group: Group, time: VirtualTime, witness: CommitWitness) {
+  constructor(logs: PartitionLog[], group: ClassicGroup | ConsumerGroup, time: VirtualTime, witness: CommitWitness) {
     this.logs = logs
     this.group = group
+    this.coordinator = new Coordinator(time)
     this.#time = time
     this.#witness = witness
   }
@@ -74,24 +79,31 @@ export class Broker {
     }
   }
 
-  commit(
-    owner: string,
-    memberId: string,
-    generation: number,
-    offsets: readonly CommitOffset[],
-    reply: (answer: GroupAnswer) => void
-  ): void {
-    if (this.refusesCommitsUntilMs > this.#time.nowMs) return reply('refused')
-    if (offsets.some(({ metadata = '' }) => Buffer.byteLength(metadata) > maxMetadataBytes)) return reply('too-large')
-    const answer = this.group.mayCommit(memberId, generation)
-    if (answer === 'fine') {
-      for (const commit of offsets) {
-        const { partition, offset, metadata = '' } = commit
-        const log = this.logs[partition]!
-        log.commit = { offset, metadata, debt: this.#witness.committed(owner, log, commit) }
-      }
+  /** Another broker coordinates the group from now on, and can `forMs` later. */
+  moveCoordinator(forMs: number, isSilent: boolean): void {
+    this.group.move(this.coordinator.move(forMs, isSilent), isSilent)
+  }
+
+  /** Takes all of them or none: answers an error code. */
+  commit(owner: string, memberId: string, generation: number, offsets: readonly CommitOffset[]): number {
+    if (this.refusesCommitsUntilMs > this.#time.nowMs) return errorCode.topicAuthorizationFailed
+    if (offsets.some(({ metadata = '' }) => Buffer.byteLength(metadata) > maxMetadataBytes))
+      return errorCode.offsetMetadataTooLarge
+    const code = this.group.mayCommit(memberId, generation)
+    if (code !== errorCode.none) return code
+    for (const commit of offsets) {
+      const { partition, offset, metadata = '' } = commit
+      const log = this.logs[partition]!
+      // Where the group begins is its user's choice: what lies before is nobody's loss.
+      if (log.committed < 0) log.excuse(0, offset)
+      log.commit = { offset, metadata, debt: this.#witness.committed(owner, log, commit) }
     }
-    if (this.forgetsAnswersUntilMs <= this.#time.nowMs) reply(answer)
+    return code
+  }
+
+  /** Who committed is not told. */
+  get forgetsAnswers(): boolean {
+    return this.forgetsAnswersUntilMs > this.#time.nowMs
   }
 
   #answers(questions: readonly FetchQuestion[]): FetchAnswer[] {

@@ -1,4 +1,5 @@
 import { maxEventBytes } from '../../src/core/event/encoder.ts'
+import { doubtPauseMs } from '../../src/poller/delivery.ts'
 import type { InvokeReply } from '../../src/core/retry/reply.ts'
 import type { Call, CallPart, Meaning } from './call.ts'
 import { divide, type Unit, unitsAfter } from './debt.ts'
@@ -84,6 +85,10 @@ export class CallChecks {
     const first = records[0]!
     if (tenure.phase === 'leaving')
       this.#scene.fail(`I9: ${owner.name} called with partition ${partition} while giving it up`)
+    if (owner.life.wasStill(tenure.fencedMs))
+      this.#scene.fail(
+        `I9: ${owner.name} stood still, and called with partition ${partition} before it had asked for it`
+      )
     if (tenure.calls > 0) this.#scene.fail(`I4: ${owner.name} has two calls in flight with partition ${partition}`)
     if (tenure.tellings > 0)
       this.#scene.fail(`I4: ${owner.name} called with partition ${partition} while its destination is told of it`)
@@ -108,6 +113,11 @@ export class CallChecks {
       )
     }
     for (const record of records) {
+      if (record.undecided || record.aborted) {
+        this.#scene.fail(
+          `I7: ${owner.name} sent partition ${partition} offset ${record.offset} of a transaction that ${record.aborted ? 'was aborted' : 'is open'}`
+        )
+      }
       this.#checkRepeat(tenure, record)
       record.inFlight++
       tenure.sent.add(record)
@@ -185,6 +195,7 @@ export class CallChecks {
           tenure.settled.has(between) ||
           tenure.overdue.has(between) ||
           between.gone ||
+          between.aborted ||
           between.excused ||
           between.missable
         )
@@ -201,7 +212,13 @@ export class CallChecks {
     const { owner, partition, freeSinceMs } = tenure
     const fetchedAtMs = tenure.fetched.get(first)
     if (fetchedAtMs === undefined || tenure.isVague) return
-    const dueMs = Math.max(fetchedAtMs + owner.windowMs, freeSinceMs, owner.slotFreeSinceMs, owner.life.pausedUntilMs)
+    const dueMs = Math.max(
+      fetchedAtMs + owner.windowMs,
+      freeSinceMs,
+      owner.slotFreeSinceMs,
+      owner.life.pausedUntilMs,
+      owner.doubtedMs + doubtPauseMs
+    )
     const lateMs = this.#scene.nowMs() - dueMs
     if (lateMs > windowSlackMs)
       this.#scene.fail(`I15: ${owner.name} sent partition ${partition} ${lateMs} ms after it was due`)

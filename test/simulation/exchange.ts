@@ -14,6 +14,20 @@ export function exchange<T extends object, K extends keyof T & string>(
   }
 }
 
+/** The same of what a class answers as a property. */
+export function exchangeGetter<T extends object, K extends keyof T & string>(
+  prototype: T,
+  property: K,
+  make: (original: (this: T) => T[K]) => (this: T) => T[K]
+): () => void {
+  const original = Object.getOwnPropertyDescriptor(prototype, property)!
+  const get = original.get as (this: T) => T[K]
+  Object.defineProperty(prototype, property, { ...original, get: make(get) })
+  return () => {
+    Object.defineProperty(prototype, property, original)
+  }
+}
+
 /** The poller hears another reply than the function gave. */
 export const mishearing = (hears: (reply: InvokeReply) => InvokeReply) => (parts: SimParts) => {
   const { invoker } = parts

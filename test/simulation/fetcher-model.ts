@@ -115,7 +115,7 @@ export class FetcherModel {
     const log = broker.logs[partition]!
     position.retryAtMs = Infinity
     const find = (reply: (to: number) => void) =>
-      reply(this.#settings.startingPosition === 'TRIM_HORIZON' ? log.start : log.end)
+      reply(this.#settings.startingPosition === 'TRIM_HORIZON' ? log.start : log.stable)
     const to = await network.call(life, find, 1_000).catch(() => undefined)
     if (!this.#current(position, offset)) return
     position.retryAtMs = 0

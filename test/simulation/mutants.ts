@@ -6,6 +6,7 @@ import { Committer } from '../../src/poller/committer.ts'
 import { type OwnedPartition, OwnedPartitions, OwnedPartition as Owned } from '../../src/poller/owned-partitions.ts'
 import { exchange, mishearing, returned } from './exchange.ts'
 import { failureMutants } from './failure-mutants.ts'
+import { kafkaMutants } from './kafka-mutants.ts'
 import type { Mutant, SimParts } from './sim-process.ts'
 
 /** Does something with each partition that a poller begins to own. */
@@ -124,6 +125,7 @@ export const mutants: readonly Mutant[] = [
       )
   },
   ...failureMutants,
+  ...kafkaMutants,
   {
     name: 'loses the timer of a window when a partition goes',
     plant: () => {
@@ -248,9 +250,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'does not fetch again a partition that was full',
     parts: parts => {
-      parts.consumer = Object.assign(Object.create(parts.consumer) as SimParts['consumer'], parts.consumer, {
-        resume: () => undefined
-      })
+      parts.consumer = Object.create(parts.consumer, { resume: { value: () => undefined } }) as SimParts['consumer']
     }
   },
   {

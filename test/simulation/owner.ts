@@ -21,6 +21,8 @@ export interface Owner {
   commitAskedMs: number
   commitEndedMs: number
   commitFailedMs: number
+  /** When it last made no call because it had stood still, and had not asked yet whether its partitions are its own. */
+  doubtedMs: number
   /** Infinity: it was not asked to stop. */
   stopAskedMs: number
 }

@@ -12,6 +12,8 @@ export class OwnershipChecks {
   readonly #scene: Scene
   /** Whom the coordinator gave each partition last. */
   readonly #givenTo = new Map<number, string>()
+  /** Whom each partition was given that has not given it back: `partition owner`. */
+  readonly #grants = new Set<string>()
 
   constructor(scene: Scene) {
     this.#scene = scene
@@ -21,6 +23,8 @@ export class OwnershipChecks {
     const { logs, trace } = this.#scene
     for (const { partition, startOffset } of partitions) {
       if (owner.tenures.has(partition)) this.#scene.fail(`model: ${owner.name} was given partition ${partition} twice`)
+      if (!this.#grants.has(`${partition} ${owner.name}`))
+        this.#scene.fail(`I9: ${owner.name} begins with partition ${partition}, which it was not given`)
       const log = logs[partition]!
       const { offset, debt } = log.commit
       const isLate = this.#givenTo.get(partition) !== owner.name
@@ -37,7 +41,11 @@ export class OwnershipChecks {
 
   /** The coordinator has given these to `name`: who had them before may not know yet, and what it does is repeated. */
   given(name: string, partitions: readonly number[]): void {
-    for (const partition of partitions) this.#givenTo.set(partition, name)
+    if (partitions.length > 0) this.#scene.trace.note(name, 'is given', ...partitions)
+    for (const partition of partitions) {
+      this.#givenTo.set(partition, name)
+      this.#grants.add(`${partition} ${name}`)
+    }
     for (const other of this.#scene.owners.values()) {
       if (other.name === name) continue
       for (const partition of partitions) {
@@ -45,10 +53,21 @@ export class OwnershipChecks {
         if (tenure === undefined || tenure.fenced) continue
         this.#scene.trace.note(other.name, 'fenced', partition)
         tenure.fenced = true
+        tenure.fencedMs = this.#scene.nowMs()
         this.#scene.log(tenure).passedOn()
         this.#scene.explain(tenure)
       }
     }
+  }
+
+  /** The coordinator was told by `name` that these are its own no longer, and may give them to others. */
+  released(name: string, partitions: readonly number[]): void {
+    const owner = this.#scene.owners.get(name)
+    if (partitions.length > 0) this.#scene.trace.note(name, 'has released', ...partitions)
+    for (const partition of partitions) this.#grants.delete(`${partition} ${name}`)
+    const partition = partitions.find(each => owner?.tenures.has(each) === true)
+    if (partition === undefined) return
+    this.#scene.fail(`I9: ${name} told the group that it had given partition ${partition} up, and had not`)
   }
 
   /** The poller is asked to give these up; answers what `left` wants to know. */

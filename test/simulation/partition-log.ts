@@ -1,4 +1,5 @@
 import { type Debt, noDebt } from './debt.ts'
+import type { Transaction } from './transaction.ts'
 
 /** What the group has committed of a partition. */
 export interface Commit {
@@ -19,6 +20,10 @@ export interface SimRecord {
   readonly valueBytes: number
   /** Its place among the records of its log. */
   readonly index: number
+  /** Its transaction is open in this log: nobody may see it yet. */
+  undecided: boolean
+  /** Its transaction was aborted: nobody may ever see it. */
+  aborted: boolean
   /** A call that contained it succeeded, or it was dropped and an event said so. */
   done: boolean
   /** It was given up as too large, and an event said so. */
@@ -43,26 +48,38 @@ export interface SimRecord {
   failures: number
 }
 
-/** What one append wrote: its records, or none when it is a control batch, an aborted transaction or compacted empty. */
+/** What one append wrote, as who reads what is committed sees it. */
 export interface LogBatch {
   readonly first: number
   readonly next: number
+  /** None when it is a marker, of an aborted transaction or compacted empty. */
   records: SimRecord[]
+  readonly transaction?: Transaction
+  /** It ends its transaction in this log. */
+  readonly isMarker?: boolean
+  /** What it held before its transaction was aborted. */
+  aborted?: readonly SimRecord[]
 }
 
-/** The log of one partition: batches with gaps, and what retention, compaction and truncation do to it. */
+/**
+ * The log of one partition: batches with gaps, and what transactions, retention, compaction and truncation do to it. It is
+ * read as by who wants only what is committed: to the beginning of the oldest open transaction, and nothing of aborted ones.
+ */
 export class PartitionLog {
   readonly partition: number
   commit: Commit = { offset: -1, metadata: '', debt: noDebt }
   start = 0
   end = 0
   #batches: LogBatch[] = []
+  /** Open transactions, and where each begins here. */
+  readonly #openSince = new Map<Transaction, number>()
   /** Every record that was not cut off, in order. */
   readonly records: SimRecord[] = []
   #frontier = 0
   /** Below this an offset may have meant another record before. */
   reusedBelow = 0
   #missableBelow = 0
+  #hasTransactions = false
 
   constructor(partition: number) {
     this.partition = partition
@@ -73,9 +90,11 @@ export class PartitionLog {
     ids: readonly number[],
     valueBytes: (id: number) => number,
     timestamp: (id: number) => number,
-    gap: () => number
-  ): void {
+    gap: () => number,
+    transaction?: Transaction
+  ): readonly SimRecord[] {
     const first = this.end
+    if (transaction !== undefined && !this.#openSince.has(transaction)) this.#openSince.set(transaction, first)
     const records = ids.map(id => {
       const offset = this.end
       this.end += 1 + gap()
@@ -86,6 +105,8 @@ export class PartitionLog {
         offset,
         valueBytes: valueBytes(id),
         index: this.records.length,
+        undecided: transaction !== undefined,
+        aborted: false,
         done: false,
         gone: false,
         excused: false,
@@ -101,14 +122,42 @@ export class PartitionLog {
       this.records.push(record)
       return record
     })
-    this.#batches.push({ first, next: this.end, records })
+    this.#batches.push({ first, next: this.end, records, ...(transaction === undefined ? {} : { transaction }) })
+    return records
   }
 
-  /** Offsets that hold nothing to deliver: a transaction marker, an aborted transaction. */
+  /** Offsets that hold nothing to deliver: markers of others, what compaction took. */
   burn(offsets: number): void {
     const first = this.end
     this.end += offsets
     this.#batches.push({ first, next: this.end, records: [] })
+  }
+
+  /** A marker ends the transaction here, as it was decided. */
+  close(transaction: Transaction): void {
+    this.#openSince.delete(transaction)
+    for (const batch of this.#batches) {
+      if (batch.transaction !== transaction) continue
+      for (const record of batch.records) {
+        record.undecided = false
+        record.aborted = transaction.isAborted
+      }
+      if (!transaction.isAborted) continue
+      batch.aborted = batch.records
+      batch.records = []
+    }
+    this.#mark(transaction)
+  }
+
+  #mark(transaction: Transaction): void {
+    this.#hasTransactions = true
+    this.#batches.push({ first: this.end, next: this.end + 1, records: [], transaction, isMarker: true })
+    this.end++
+  }
+
+  /** One past what may be read: an open transaction hides all from its beginning on. */
+  get stable(): number {
+    return Math.max(this.start, Math.min(this.end, ...this.#openSince.values()))
   }
 
   /** At most `batches` batches from `offset` on; undefined when the log does not have it. */
@@ -121,7 +170,9 @@ export class PartitionLog {
       if (this.#batches[middle]!.next <= offset) low = middle + 1
       else high = middle
     }
-    return this.#batches.slice(low, low + batches)
+    const found = this.#batches.slice(low, low + batches)
+    const { stable } = this
+    return stable === this.end ? found : found.filter(({ first }) => first < stable)
   }
 
   /** The offset of the first record that still has to be seen; the end when there is none. */
@@ -149,15 +200,20 @@ export class PartitionLog {
     this.start = start
   }
 
-  /** Compaction: single records go from the middle; their offsets stay holes. */
+  /** Compaction: single records go from the middle, where all is decided; their offsets stay holes. */
   compact(goes: () => boolean): void {
+    const { stable } = this
     for (const batch of this.#batches) {
+      if (batch.first >= stable) return
       for (const record of batch.records) record.gone = goes() || record.gone
       batch.records = batch.records.filter(record => !record.gone)
     }
   }
 
-  /** An unclean leader election: whole batches go from the end, and their offsets come again. */
+  /**
+   * An unclean leader election: whole batches go from the end, and their offsets come again. What had ended a transaction
+   * and was cut is written again.
+   */
   truncate(share: number): void {
     const cut = this.#batches.splice(Math.ceil(this.#batches.length * share))
     const end = cut[0]?.first ?? this.end
@@ -168,6 +224,10 @@ export class PartitionLog {
     const left = this.records.findIndex(record => record.offset >= end)
     if (left >= 0) this.records.length = left
     this.#frontier = Math.min(this.#frontier, this.records.length)
+    for (const [transaction, since] of this.#openSince) if (since >= end) this.#openSince.delete(transaction)
+    const ended = new Set(cut.flatMap(({ isMarker, transaction }) => (isMarker === true ? transaction! : [])))
+    for (const transaction of ended)
+      if (this.#batches.some(batch => batch.transaction === transaction)) this.#mark(transaction)
   }
 
   /** Its owner was told of the cut and reads on from `to`: from there on nothing may be missed. */
@@ -184,7 +244,8 @@ export class PartitionLog {
     if (!this.wasCut) return
     let below = this.committed
     // What was finished above reaches to the next record, wherever that was.
-    for (const { offset } of this.commit.debt.done) below = Math.max(below, offset + maxGap)
+    for (const { offset } of this.commit.debt.done)
+      below = Math.max(below, offset + (this.#hasTransactions ? maxHole : maxGap))
     this.#missableBelow = Math.max(this.#missableBelow, below)
     for (const record of this.within(0, below)) record.missable = true
   }
@@ -220,5 +281,9 @@ export class PartitionLog {
 /** Offsets that may be left out at once: by an append, and by what is burned after it. */
 const maxGap = 10
 
+/** The same where aborted transactions lie between. */
+const maxHole = 1_000
+
 /** It still has to be seen. */
-const isOpen = ({ done, gone, excused, missable }: SimRecord): boolean => !done && !gone && !excused && !missable
+const isOpen = ({ done, gone, excused, missable, aborted }: SimRecord): boolean =>
+  !done && !gone && !excused && !missable && !aborted

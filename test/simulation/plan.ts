@@ -1,5 +1,7 @@
 import { Chance } from './chance.ts'
 import { type Backoff, defaultBackoff } from '../../src/core/retry/backoff.ts'
+import { type GroupPlan, withKafka } from './kafka-plan.ts'
+import type { TransactionSettings } from './producers.ts'
 import type { DestinationSettings } from './sim-destination.ts'
 import type { FunctionSettings } from './sim-function.ts'
 
@@ -22,6 +24,7 @@ export type FaultKind =
   | 'forget-commit-answers'
   | 'break-destination'
   | 'reset-offsets'
+  | 'move-coordinator'
 
 export interface Fault {
   readonly kind: FaultKind
@@ -77,6 +80,10 @@ export interface Plan {
   readonly lossRate: number
   readonly function: FunctionSettings
   readonly failures: FailureSettings
+  /** Absent: a classic one. */
+  readonly group?: GroupPlan
+  /** Absent: there are none. */
+  readonly transactions?: TransactionSettings
   readonly faults: readonly Fault[]
 }
 
@@ -110,7 +117,7 @@ export const untilItWorks: FailureSettings = {
 
 /** Each seed switches some of the faults on: most bugs want few of them, together. */
 export function drawPlan(seed: number): Plan {
-  const plan = withFailures(drawWorld(seed), new Chance(seed, 7))
+  const plan = withKafka(withFailures(drawWorld(seed), new Chance(seed, 7)), new Chance(seed, 8))
   return { ...plan, faults: plan.faults.toSorted((a, b) => a.atMs - b.atMs) }
 }
 

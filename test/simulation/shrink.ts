@@ -42,8 +42,21 @@ function* smallerPlans(plan: Plan): Generator<Plan> {
   ] as const) {
     if (plan.function[key] > 0) yield { ...plan, function: { ...plan.function, [key]: 0 } }
   }
+  yield* smallerKafka(plan)
   yield* smallerFailures(plan)
   if (plan.function.poisonEvery > 0) yield { ...plan, function: { ...plan.function, poisonEvery: 0 } }
+}
+
+function* smallerKafka(plan: Plan): Generator<Plan> {
+  const { group, transactions, ...others } = plan
+  const withGroup = group === undefined ? others : { ...others, group }
+  if (transactions !== undefined) {
+    yield withGroup
+    if (transactions.producers > 1) yield { ...plan, transactions: { ...transactions, producers: 1 } }
+  }
+  if (group?.protocol !== 'consumer') return
+  yield { ...plan, group: { ...group, protocol: 'classic' } }
+  if (group.assignmentDelayMs > 0) yield { ...plan, group: { ...group, assignmentDelayMs: 0 } }
 }
 
 function* smallerFailures(plan: Plan): Generator<Plan> {

@@ -14,6 +14,7 @@ import type { Checker } from './checker.ts'
 import type { Network } from './network.ts'
 import type { Owner } from './owner.ts'
 import type { SimRecord } from './partition-log.ts'
+import { classicGroup } from './kafka-plan.ts'
 import { oversizeBytes } from './oversize.ts'
 import type { Plan } from './plan.ts'
 import { simBlock, topic } from './sim-block.ts'
@@ -98,13 +99,16 @@ export class SimProcess {
       commitAskedMs: 0,
       commitEndedMs: 0,
       commitFailedMs: -1,
+      doubtedMs: -Infinity,
       stopAskedMs: Infinity
     }
     world.owners.set(name, this.owner)
     this.clock = new ProcessClock(time, life, chance)
+    const { protocol, believedSessionMs } = plan.group ?? classicGroup
     const consumer = new SimConsumer(
       {
-        sessionTimeoutMs,
+        protocol,
+        sessionTimeoutMs: protocol === 'classic' ? sessionTimeoutMs : believedSessionMs,
         rebalanceTimeoutMs: drainMs + 3 * drainSlackMs,
         revokeTimeoutMs: drainMs + drainSlackMs,
         startingPosition: plan.startingPosition,
@@ -187,7 +191,7 @@ export class SimProcess {
   }
 
   pause(forMs: number): void {
-    this.life.pausedUntilMs = Math.max(this.life.pausedUntilMs, this.#world.time.nowMs + forMs)
+    this.life.pause(this.#world.time.nowMs, forMs)
     this.#world.checker.note(this.owner.name, 'paused', forMs)
   }
 
@@ -256,7 +260,7 @@ export class SimProcess {
   }
 
   #watched(consumer: Consumer): Consumer {
-    const { checker } = this.#world
+    const { checker, time } = this.#world
     const { owner } = this
     return {
       start: listener => consumer.start(this.#listening(listener)),
@@ -269,6 +273,11 @@ export class SimProcess {
           throw error
         }
         checker.commits.ended(owner, true)
+      },
+      get inDoubt() {
+        const doubts = consumer.inDoubt === true
+        if (doubts) owner.doubtedMs = time.nowMs
+        return doubts
       },
       resume: () => consumer.resume(),
       stop: () => consumer.stop()

@@ -15,6 +15,7 @@ export class Tenure {
   phase: 'open' | 'leaving' | 'over' = 'open'
   /** The coordinator has given the partition to another, which this owner may not know yet. */
   fenced: boolean
+  fencedMs = Infinity
   /** The offset that the next new call begins at, or above. */
   next: number
   /** Nobody outside can say what it was told to call together: the log was cut since, or it was told too late. */

@@ -6,7 +6,30 @@ export class Life {
   alive = true
   /** Stopped like by SIGSTOP until then. */
   pausedUntilMs = 0
+  #pausedFromMs = 0
+  /** The last time that it stood still so long that it notices. */
+  #still = { fromMs: Infinity, untilMs: -Infinity }
+
+  pause(nowMs: number, forMs: number): void {
+    if (this.pausedUntilMs <= nowMs) this.#pausedFromMs = nowMs
+    this.pausedUntilMs = Math.max(this.pausedUntilMs, nowMs + forMs)
+    if (this.pausedUntilMs - this.#pausedFromMs > noticedMs)
+      this.#still = { fromMs: this.#pausedFromMs, untilMs: this.pausedUntilMs }
+  }
+
+  /** When it came back from that; -Infinity: it never stood still so long. */
+  get cameBackMs(): number {
+    return this.#still.untilMs
+  }
+
+  /** It stood still then. */
+  wasStill(atMs: number): boolean {
+    return this.#still.fromMs <= atMs && atMs < this.#still.untilMs
+  }
 }
+
+/** `src/adapters/host/stillness.ts` looks now and then, and takes less for a busy thread. */
+const noticedMs = 3_000
 
 interface Event {
   atMs: number
@@ -162,6 +185,10 @@ export class ProcessClock implements Clock {
       close()
       cancel()
     }
+  }
+
+  cameBackMs(): number {
+    return this.#life.cameBackMs
   }
 
   chance(): number {

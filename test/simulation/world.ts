@@ -3,14 +3,15 @@ import { Broker } from './broker.ts'
 import { Chance } from './chance.ts'
 import { Checker } from './checker.ts'
 import { noDebt } from './debt.ts'
-import { Group } from './group.ts'
+import { ClassicGroup } from './classic-group.ts'
+import { ConsumerGroup } from './consumer-group.ts'
+import { classicGroup } from './kafka-plan.ts'
 import { Network } from './network.ts'
 import type { Owner } from './owner.ts'
 import { PartitionLog, type SimRecord } from './partition-log.ts'
 import type { Fault, Plan } from './plan.ts'
-import { oversizeBytes } from './oversize.ts'
+import { Producers } from './producers.ts'
 import { type FailureRules, Scene } from './scene.ts'
-import { timestampOf } from './sim-block.ts'
 import { SimDestination } from './sim-destination.ts'
 import { SimFunction } from './sim-function.ts'
 import { type Mutant, SimProcess, type SimWorld } from './sim-process.ts'
@@ -89,6 +90,7 @@ class World implements SimWorld {
   readonly #records: SimRecord[] = []
   readonly #produce: Chance
   readonly #ages: Chance
+  readonly #producers: Producers
   readonly #processes: SimProcess[] = []
   #healed = false
   #started = 0
@@ -105,13 +107,25 @@ class World implements SimWorld {
     const rules = rulesOf(plan)
     this.checker = new Checker(new Scene(this.#logs, this.#records, this.owners, rules, () => time.nowMs, trace))
     const { ownership, commits, calls, failures } = this.checker
-    const { sessionTimeoutMs, drainMs, sticky } = plan
-    const settings = { sessionTimeoutMs, rebalanceTimeoutMs: drainMs + 15_000, sticky }
-    const group = new Group(plan.partitions, settings, time, {
-      assigned: (owner, partitions) => ownership.given(owner, partitions)
-    })
+    const { partitions, group: groupPlan = classicGroup } = plan
+    const witness = {
+      assigned: (owner: string, partitions: readonly number[]) => ownership.given(owner, partitions),
+      released: (owner: string, partitions: readonly number[]) => ownership.released(owner, partitions)
+    }
+    const group =
+      groupPlan.protocol === 'classic'
+        ? new ClassicGroup(partitions, plan, time, witness)
+        : new ConsumerGroup(partitions, { ...groupPlan, ...plan }, time, witness)
     this.broker = new Broker(this.#logs, group, time, commits)
     this.network = new Network(plan, time, new Chance(plan.seed, 3))
+    this.#producers = new Producers(plan, {
+      time,
+      broker: this.broker,
+      logs: this.#logs,
+      records: this.#records,
+      ages: this.#ages,
+      produce: this.#produce
+    })
     this.function = new SimFunction(plan.function, time, new Chance(plan.seed, 4), calls)
     const { destination } = plan.failures
     if (destination !== undefined)
@@ -121,7 +135,7 @@ class World implements SimWorld {
   async run(): Promise<void> {
     const { plan, time, checker } = this
     for (let each = 0; each < plan.processes; each++) time.after(this.chance.int(500), () => this.#start())
-    this.#scheduleRecords()
+    this.#producers.start()
     for (const fault of plan.faults) time.after(fault.atMs, () => this.#strike(fault))
     const broken = () => checker.scene.failures.length > 0
     await time.run(plan.runMs, broken)
@@ -154,7 +168,7 @@ class World implements SimWorld {
       failures: checker.scene.failures,
       hash: checker.scene.trace.hash,
       timeline: checker.scene.trace.lines,
-      records: this.#records.length,
+      records: this.#records.filter(({ aborted }) => !aborted).length,
       deliveries: checker.scene.deliveries,
       repeats: checker.scene.repeats,
       givenUp: checker.scene.givenUp,
@@ -167,34 +181,6 @@ class World implements SimWorld {
 
   #start(): void {
     this.#processes.push(new SimProcess(`poller-${++this.#started}`, this))
-  }
-
-  #scheduleRecords(): void {
-    const { plan, time } = this
-    for (let left = plan.records; left > 0;) {
-      const count = Math.min(left, this.#produce.between(1, plan.appendsAtMost))
-      left -= count
-      time.after(this.#produce.int(plan.runMs), () => this.#append(count))
-    }
-  }
-
-  #append(count: number): void {
-    const { plan } = this
-    const chance = this.#produce
-    const log = chance.pick(this.#logs)
-    if (chance.happens(plan.burnRate)) log.burn(chance.between(1, 3))
-    const first = this.#records.length
-    const ids = Array.from({ length: count }, (_, index) => first + index)
-    const size = (id: number) =>
-      plan.oversizeEvery > 0 && id % plan.oversizeEvery === 0 ? oversizeBytes : plan.valueBytes
-    const gap = () => (chance.happens(plan.gapRate) ? chance.between(1, plan.gapAtMost) : 0)
-    const { agedMs } = plan.failures
-    const timestamp = (id: number) => timestampOf(id, this.time.nowMs - (agedMs > 0 ? this.#ages.int(agedMs) : 0))
-    const before = log.records.length
-    log.append(ids, size, timestamp, gap)
-    this.#records.push(...log.records.slice(before))
-    if (chance.happens(plan.burnRate)) log.burn(1)
-    this.broker.changed()
   }
 
   #strike(fault: Fault): void {
@@ -241,13 +227,14 @@ class World implements SimWorld {
         broker.group.rebalance()
         return
       case 'shuffle':
-        broker.group.salt++
-        broker.group.rebalance()
+        broker.group.shuffle()
+        return
+      case 'move-coordinator':
+        broker.moveCoordinator(forMs, share < 0.5)
         return
       case 'add-partition':
         this.#logs.push(new PartitionLog(this.#logs.length))
-        broker.group.partitions = this.#logs.length
-        broker.group.rebalance()
+        broker.group.setPartitions(this.#logs.length)
         return
       case 'retain':
         log.retain(share)
@@ -315,6 +302,7 @@ class World implements SimWorld {
     network.healed = this.function.healed = true
     if (this.destination !== undefined) this.destination.healed = true
     broker.refusesCommitsUntilMs = broker.forgetsAnswersUntilMs = 0
+    this.#producers.endTransactions()
     if (!this.#processes.some(({ state }) => state === 'running')) this.#start()
   }
 
