@@ -1,6 +1,7 @@
 import { Committer } from '../../src/adapters/kafka/committer.ts'
 import { ConsumerProtocolMember } from '../../src/adapters/kafka/consumer-protocol-member.ts'
 import { CoordinatorFinder } from '../../src/adapters/kafka/coordinator.ts'
+import { Doubt } from '../../src/adapters/kafka/doubt.ts'
 import type { GroupEvents, GroupProtocol } from '../../src/adapters/kafka/group-protocol.ts'
 import { ClassicMember } from '../../src/adapters/kafka/member.ts'
 import type { ProblemBoard } from '../../src/adapters/kafka/problems.ts'
@@ -58,14 +59,12 @@ export class SimConsumer implements Consumer {
   readonly #fetcher: FetcherModel
   /** What was asked to be committed, by what the request says of it. */
   readonly #asked = new Map<string, CommitOffset>()
-  readonly #clock: Clock
-  #doubtedMs = -Infinity
+  readonly #doubt: Doubt
   #listener!: ConsumerListener
   #stopped: Promise<void> | undefined
 
   constructor(settings: ConsumerSettings, deps: ConsumerDeps) {
     const { clock } = deps
-    this.#clock = clock
     const { protocol, sessionTimeoutMs, rebalanceTimeoutMs, revokeTimeoutMs, startingPosition } = settings
     this.#fetcher = new FetcherModel(settings, deps, () => this.#listener)
     const simulated = new SimCluster({ ...deps, commitOf: (...commit) => this.#commitOf(...commit) })
@@ -91,6 +90,7 @@ export class SimConsumer implements Consumer {
             ...memberDeps,
             topic: { id: () => watch.topic?.id, refresh: () => watch.refresh() }
           })
+    this.#doubt = new Doubt(this.#member, clock)
     this.#committer = new Committer(topic, settings.commitTimeoutMs, {
       cluster,
       coordinator,
@@ -133,17 +133,7 @@ export class SimConsumer implements Consumer {
   }
 
   get inDoubt(): boolean {
-    const cameBackMs = this.#clock.cameBackMs?.() ?? -Infinity
-    const doubts = this.#member.identity !== undefined && this.#member.confirmedMs < cameBackMs
-    if (doubts && this.#doubtedMs !== cameBackMs) {
-      this.#doubtedMs = cameBackMs
-      this.#member.suspect()
-    }
-    return doubts
-  }
-
-  get inDoubt(): boolean {
-    return this.#member.identity !== undefined && this.#member.unheard
+    return this.#doubt.holds
   }
 
   resume(): void {

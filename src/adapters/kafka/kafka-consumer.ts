@@ -17,6 +17,7 @@ import { BufferPool } from './buffer-pool.ts'
 import { Cluster } from './cluster.ts'
 import { Committer } from './committer.ts'
 import { CoordinatorFinder } from './coordinator.ts'
+import { Doubt } from './doubt.ts'
 import { Fetcher } from './fetcher.ts'
 import type { ResetReason } from './fetcher.ts'
 import type { GroupEvents, GroupProtocol } from './group-protocol.ts'
@@ -109,8 +110,7 @@ class KafkaConsumer implements Consumer {
   readonly #fetcher: Fetcher
   readonly #problems: ProblemBoard
   readonly #clock: Clock
-  /** The last time that it came back with a doubt. */
-  #doubtedMs = -Infinity
+  readonly #doubt: Doubt
   #listener: ConsumerListener | undefined
   #stopped: Promise<void> | undefined
 
@@ -215,6 +215,7 @@ class KafkaConsumer implements Consumer {
     this.#cluster = cluster
     this.#watch = watch
     this.#member = member
+    this.#doubt = new Doubt(member, clock)
   }
 
   start(listener: ConsumerListener): void {
@@ -234,15 +235,7 @@ class KafkaConsumer implements Consumer {
   }
 
   get inDoubt(): boolean {
-    const cameBackMs = this.#clock.cameBackMs?.() ?? -Infinity
-    // Who owns nothing has nothing to doubt.
-    const { confirmedMs, identity, unheard } = this.#member
-    const doubts = identity !== undefined && (unheard || confirmedMs < cameBackMs)
-    if (doubts && this.#doubtedMs !== cameBackMs) {
-      this.#doubtedMs = cameBackMs
-      this.#member.suspect()
-    }
-    return doubts
+    return this.#doubt.holds
   }
 
   resume(): void {
