@@ -10,7 +10,14 @@ function open(settings: { readonly assignmentDelayMs?: number } = {}) {
   const events: string[] = []
   const group = new ConsumerGroup(
     2,
-    { sessionTimeoutMs: 6_000, sticky: true, heartbeatIntervalMs: 1_000, assignmentDelayMs: 0, ...settings },
+    {
+      sessionTimeoutMs: 6_000,
+      sticky: true,
+      heartbeatIntervalMs: 1_000,
+      assignmentDelayMs: 0,
+      patienceMs: 0,
+      ...settings
+    },
     time,
     {
       assigned: (owner, partitions) => events.push(`${owner} gets ${partitions.join()}`),

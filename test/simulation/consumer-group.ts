@@ -7,6 +7,8 @@ export interface ConsumerGroupSettings extends GroupSettings {
   readonly heartbeatIntervalMs: number
   /** Changes are gathered for so long before a new target is made of them. */
   readonly assignmentDelayMs: number
+  /** It waits no longer than this for what a member has to give up, whatever it said; 0: as it said. */
+  readonly patienceMs: number
 }
 
 /** A heartbeat as our member says it: always everything. */
@@ -92,7 +94,8 @@ export class ConsumerGroup implements Group {
       const repeats = epoch === member.previousEpoch && new Set(owned).isSubsetOf(member.assigned)
       if (!repeats) return { code: errorCode.fencedMemberEpoch, epoch, assigned: [] }
     }
-    member.rebalanceTimeoutMs = said.rebalanceTimeoutMs
+    const { patienceMs } = this.#settings
+    member.rebalanceTimeoutMs = patienceMs === 0 ? said.rebalanceTimeoutMs : patienceMs
     member.heardMs = this.#time.nowMs
     this.#reconcile(member, new Set(owned))
     return { code: errorCode.none, epoch: member.epoch, assigned: [...member.assigned] }

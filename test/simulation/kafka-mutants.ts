@@ -96,6 +96,19 @@ export const kafkaMutants: readonly Mutant[] = [
     plant: () => exchange(CoordinatorFinder.prototype, 'forget', () => () => undefined)
   },
   {
+    name: 'takes its partitions for lost when the coordinator moves',
+    plant: () =>
+      exchange(
+        Membership.prototype,
+        'heal',
+        heal =>
+          function (this: Membership, error, tries, doing) {
+            this.lose('the coordinator has moved')
+            return heal.call(this, error, tries, doing)
+          }
+      )
+  },
+  {
     name: 'takes a commit that nobody answered for taken',
     plant: () =>
       exchange(

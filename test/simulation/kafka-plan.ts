@@ -7,6 +7,8 @@ export interface GroupPlan {
   /** Of the protocol `consumer`: what the coordinator asks for, and how long it gathers changes. */
   readonly heartbeatIntervalMs: number
   readonly assignmentDelayMs: number
+  /** How long it waits for what is to be given up; 0: as long as members ask for, who then are never late. */
+  readonly patienceMs: number
   /** What members of that protocol take the session for, which is the coordinator's affair. */
   readonly believedSessionMs: number
 }
@@ -16,6 +18,7 @@ export const classicGroup: GroupPlan = {
   protocol: 'classic',
   heartbeatIntervalMs: 2_000,
   assignmentDelayMs: 0,
+  patienceMs: 0,
   believedSessionMs: 6_000
 }
 
@@ -26,6 +29,7 @@ export function withKafka(plan: Plan, chance: Chance): Plan {
     protocol,
     heartbeatIntervalMs: chance.pick([500, 1_000, 2_000]),
     assignmentDelayMs: chance.pick([0, 0, 500, 2_000]),
+    patienceMs: chance.happens(0.2) ? 1_500 : 0,
     believedSessionMs: chance.pick([plan.sessionTimeoutMs, plan.sessionTimeoutMs, 6_000, 20_000])
   }
   const transactions = chance.happens(0.4) ? drawTransactions(chance) : undefined

@@ -10,6 +10,10 @@ export interface Owner {
   readonly maxCalls: number
   readonly drainMs: number
   readonly graceMs: number
+  /** Who is not heard for so long may take itself for no member. */
+  readonly sessionMs: number
+  /** Partitions that are not given up within this are taken from the poller. */
+  readonly revokeTimeoutMs: number
   /** What is its own now. */
   readonly tenures: Map<number, Tenure>
   calls: number
@@ -21,6 +25,10 @@ export interface Owner {
   commitAskedMs: number
   commitEndedMs: number
   commitFailedMs: number
+  /** When that was sent which the coordinator last answered as to a member. */
+  heardMs: number
+  /** When the coordinator last answered that it is none. */
+  sentAwayMs: number
   /** When it last made no call because it had stood still, and had not asked yet whether its partitions are its own. */
   doubtedMs: number
   /** Infinity: it was not asked to stop. */

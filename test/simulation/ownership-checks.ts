@@ -1,3 +1,4 @@
+import { errorCode } from '../../src/adapters/kafka/problems.ts'
 import type { TopicPartition } from '../../src/core/record.ts'
 import { commitIntervalMs } from '../../src/poller/committer.ts'
 import type { AssignedPartition } from '../../src/ports/consumer.ts'
@@ -142,8 +143,23 @@ export class OwnershipChecks {
     }
   }
 
+  /** The coordinator has answered what a member had said at `sentMs`. */
+  answered(owner: Owner, code: number, sentMs: number): void {
+    if (code === errorCode.none || code === errorCode.rebalanceInProgress) owner.heardMs = sentMs
+    else if (meansLoss.has(code)) owner.sentAwayMs = this.#scene.nowMs()
+  }
+
   lost(owner: Owner, partitions: readonly TopicPartition[]): void {
+    const { heardMs, sentAwayMs, sessionMs, revokeTimeoutMs } = owner
+    const nowMs = this.#scene.nowMs()
+    const hasCause = sentAwayMs === nowMs || nowMs - heardMs >= sessionMs - connectingMs
     for (const tenure of tenuresOf(owner, partitions)) {
+      const isLate = tenure.phase === 'leaving' && nowMs - tenure.leavingSinceMs >= revokeTimeoutMs
+      if (!hasCause && !isLate) {
+        this.#scene.fail(
+          `I8: ${owner.name} takes partition ${tenure.partition} for lost, but was heard ${nowMs - heardMs} ms ago and not sent away`
+        )
+      }
       this.#scene.trace.note(owner.name, 'lost', tenure.partition)
       this.#scene.explain(tenure)
       this.#over(tenure)
@@ -181,6 +197,7 @@ export class OwnershipChecks {
     const tenure = owner.tenures.get(partition)!
     if (to > from) {
       log.excuse(from, to)
+      tenure.passOver(to)
       return
     }
     for (const record of log.within(to, Infinity)) {
@@ -199,6 +216,16 @@ export class OwnershipChecks {
     countPlaces(owner, this.#scene.nowMs())
   }
 }
+
+/** A member counts from when it began to look for the coordinator, and to connect to it. */
+const connectingMs = 1_500
+
+/** The coordinator knows no such member, or another in its place. */
+const meansLoss: ReadonlySet<number> = new Set([
+  errorCode.illegalGeneration,
+  errorCode.unknownMemberId,
+  errorCode.fencedMemberEpoch
+])
 
 const isBusy = ({ calls, tellings }: Tenure): boolean => calls + tellings > 0
 

@@ -242,10 +242,11 @@ export class PartitionLog {
   /** The next owner begins at the committed offset, which may still be from before the cut. */
   passedOn(): void {
     if (!this.wasCut) return
-    let below = this.committed
-    // What was finished above reaches to the next record, wherever that was.
-    for (const { offset } of this.commit.debt.done)
-      below = Math.max(below, offset + (this.#hasTransactions ? maxHole : maxGap))
+    const { done, units } = this.commit.debt
+    const told = [...done, ...units.flatMap(({ records }) => records)]
+    // What was finished above reaches to the next record, wherever that was, and so do holes in what was called together.
+    const reach = this.#hasTransactions ? maxHole : maxGap
+    const below = told.reduce((most, { offset }) => Math.max(most, offset + reach), this.committed)
     this.#missableBelow = Math.max(this.#missableBelow, below)
     for (const record of this.within(0, below)) record.missable = true
   }

@@ -4,6 +4,7 @@ import { listAt } from '../../src/adapters/kafka/offsets.ts'
 import { BrokerUnreachable, errorCode, KafkaRefusal } from '../../src/adapters/kafka/problems.ts'
 import { decodeMember, encodeAssignment } from '../../src/adapters/kafka/subscription.ts'
 import type { Wire } from '../../src/adapters/kafka/wire.ts'
+import type { Clock } from '../../src/ports/clock.ts'
 import type { CommitOffset } from '../../src/ports/consumer.ts'
 import type { Broker } from './broker.ts'
 import { ClassicGroup } from './classic-group.ts'
@@ -18,32 +19,51 @@ export interface SimClusterDeps {
   readonly broker: Broker
   readonly network: Network
   readonly life: Life
+  readonly clock: Clock
   /** The commit that a request means: the checker knows it by identity. */
   readonly commitOf: (partition: number, offset: number, metadata: string) => CommitOffset
+  /** The coordinator has answered what the member said at `sentMs`. */
+  readonly answered: (code: number, sentMs: number) => void
 }
 
 type RequestOf<F> = F extends ApiFamily<infer Request, unknown> ? Request : never
 type Reply = (answer: unknown) => void
 
-/** A connection, of which only matters to whom it is and what for. */
-interface SimWire {
+/** A connection: to whom it is and what for, and who waits for an answer on it. */
+class SimWire {
   readonly node: number
   readonly use: WireUse
+  readonly waiting = new Set<(error: Error) => void>()
+  broken = false
+
+  constructor(node: number, use: WireUse) {
+    this.node = node
+    this.use = use
+  }
+
+  break(reason: string): void {
+    this.broken = true
+    for (const reject of this.waiting) reject(new BrokerUnreachable(`${this.node}`, reason))
+    this.waiting.clear()
+  }
 }
 
 export const topicId = '00000000-0000-4000-8000-000000000001'
 const requestTimeoutMs = 600
+
+const asWire = (wire: SimWire): Wire => wire as unknown as Wire
 
 /** The nodes' addresses are their numbers. */
 const addressOf = (node: number): BrokerAddress => ({ host: 'broker', port: node })
 
 /**
  * `src/adapters/kafka/cluster.ts` over a simulated network: what members, committer and starter ask of it, they ask a model
- * of Kafka. Requests and answers are the real ones, but are not encoded; connections open at once, and are broken by `drop`.
+ * of Kafka. Requests and answers are the real ones, but are not encoded; a connection that has not answered in time is
+ * broken, as `wire.ts` does it. Who asks for the coordinator or for offsets of a log finds a broker that answers.
  */
 export class SimCluster {
   readonly #deps: SimClusterDeps
-  readonly #waiting = new Map<WireUse, Set<(error: Error) => void>>()
+  readonly #wires = new Map<string, Promise<SimWire>>()
   readonly #offered: OfferedVersions = new Map([[apis.consumerGroupHeartbeat.key, { min: 0, max: 1 }]])
   #closed = false
 
@@ -65,20 +85,33 @@ export class SimCluster {
   }
 
   topics(): Promise<Map<string, TopicInfo>> {
-    return this.#send('control', requestTimeoutMs, reply => reply(new Map([[topic, this.topic]])))
+    return this.#send(requestTimeoutMs, reply => reply(new Map([[topic, this.topic]])))
   }
 
   async coordinator(groupId: string): Promise<BrokerAddress> {
     const { broker } = this.#deps
     const ask = (reply: (found: ReturnType<typeof broker.coordinator.find>) => void) => reply(broker.coordinator.find())
-    const { code, node } = await this.#send('control', requestTimeoutMs, ask)
+    const { code, node } = await this.#send(requestTimeoutMs, ask)
     if (code !== errorCode.none) throw new KafkaRefusal(code, `finding the coordinator of group ${groupId}`)
     return addressOf(node)
   }
 
-  wire({ port: node }: BrokerAddress, use: WireUse): Promise<Wire> {
-    if (this.#closed) return Promise.reject(new Error('the connections to the cluster are closed'))
-    return Promise.resolve({ node, use } satisfies SimWire as unknown as Wire)
+  async wire({ port: node }: BrokerAddress, use: WireUse): Promise<Wire> {
+    if (this.#closed) throw new Error('the connections to the cluster are closed')
+    const key = `${use}@${node}`
+    const open = this.#wires.get(key)
+    if (open === undefined) {
+      const opening = this.#open(node, use)
+      this.#wires.set(key, opening)
+      opening.catch(() => {
+        if (this.#wires.get(key) === opening) this.#wires.delete(key)
+      })
+      return asWire(await opening)
+    }
+    const wire = await open
+    if (!wire.broken) return asWire(wire)
+    if (this.#wires.get(key) === open) this.#wires.delete(key)
+    return this.wire({ host: '', port: node }, use)
   }
 
   wireTo(node: number, use: WireUse): Promise<Wire> {
@@ -90,48 +123,66 @@ export class SimCluster {
   }
 
   drop(use: WireUse): void {
-    const waiting = this.#waiting.get(use)
-    this.#waiting.delete(use)
-    for (const reject of waiting ?? []) reject(new BrokerUnreachable('broker', 'the connection was broken'))
+    for (const [key, opening] of this.#wires) {
+      if (!key.startsWith(`${use}@`)) continue
+      this.#wires.delete(key)
+      void opening.then(wire => wire.break('the connection was closed')).catch(() => undefined)
+    }
   }
 
   close(): void {
     this.#closed = true
-    for (const use of this.#waiting.keys()) this.drop(use)
+    for (const key of this.#wires.keys()) this.drop(key.split('@')[0] as WireUse)
   }
 
   async call<Request extends unknown[], Response>(
-    wire: Wire,
+    over: Wire,
     family: ApiFamily<Request, Response>,
     request: Request,
     timeoutMs = requestTimeoutMs
   ): Promise<Response> {
-    const { node, use } = wire as unknown as SimWire
-    const serve = (reply: (answer: Response) => void) => this.#serve(node, family.key, request, reply as Reply)
-    const answer = await this.#send(use, timeoutMs, serve)
+    const wire = over as unknown as SimWire
+    const { node, use } = wire
+    const { broker, clock, answered } = this.#deps
+    const sentMs = clock.monotonicMs()
+    const answer = await this.#ask<Response>(wire, timeoutMs, reply =>
+      this.#serve(node, family.key, request, reply as Reply)
+    )
     // What it had taken it may have taken all the same.
-    if (use !== 'control' && this.#deps.broker.coordinator.isSilent(node))
-      throw new BrokerUnreachable('broker', 'the connection was broken')
+    if (use !== 'control' && broker.coordinator.isSilent(node)) {
+      wire.break('the connection was broken')
+      throw new BrokerUnreachable(`${node}`, 'the connection was broken')
+    }
+    if (use === 'group') answered((answer as { errorCode: number }).errorCode, sentMs)
     return answer
   }
 
-  #send<T>(use: WireUse, timeoutMs: number, serve: (reply: (answer: T) => void) => void): Promise<T> {
-    const { network, life } = this.#deps
+  async #open(node: number, use: WireUse): Promise<SimWire> {
+    const { coordinator } = this.#deps.broker
+    await this.#send<undefined>(requestTimeoutMs, reply => {
+      if (use === 'control' || !coordinator.isSilent(node)) reply(undefined)
+    })
+    const wire = new SimWire(node, use)
+    if (this.#closed) wire.break('the connections to the cluster are closed')
+    return wire
+  }
+
+  #ask<T>(wire: SimWire, timeoutMs: number, serve: (reply: (answer: T) => void) => void): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
-    let waiting = this.#waiting.get(use)
-    if (waiting === undefined) this.#waiting.set(use, (waiting = new Set()))
-    waiting.add(reject)
-    network.call(life, serve, timeoutMs).then(
+    if (wire.broken) return Promise.reject(new BrokerUnreachable(`${wire.node}`, 'the connection is closed'))
+    wire.waiting.add(reject)
+    this.#send(timeoutMs, serve).then(
       answer => {
-        waiting.delete(reject)
+        wire.waiting.delete(reject)
         resolve(answer)
       },
-      () => {
-        waiting.delete(reject)
-        reject(new BrokerUnreachable('broker', 'no answer'))
-      }
+      () => wire.break('no answer')
     )
     return promise
+  }
+
+  #send<T>(timeoutMs: number, serve: (reply: (answer: T) => void) => void): Promise<T> {
+    return this.#deps.network.call(this.#deps.life, serve, timeoutMs)
   }
 
   // ---- at the other end

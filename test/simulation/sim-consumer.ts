@@ -38,6 +38,8 @@ export interface ConsumerDeps {
   readonly network: Network
   readonly life: Life
   readonly clock: Clock
+  /** The coordinator has answered what the member said at `sentMs`. */
+  answered(code: number, sentMs: number): void
   /** Makes a block of what was fetched of a batch. */
   receive(batch: LogBatch, records: readonly SimRecord[]): Block
 }
@@ -67,7 +69,11 @@ export class SimConsumer implements Consumer {
     const { clock } = deps
     const { protocol, sessionTimeoutMs, rebalanceTimeoutMs, revokeTimeoutMs, startingPosition } = settings
     this.#fetcher = new FetcherModel(settings, deps, () => this.#listener)
-    const simulated = new SimCluster({ ...deps, commitOf: (...commit) => this.#commitOf(...commit) })
+    const simulated = new SimCluster({
+      ...deps,
+      commitOf: (...commit) => this.#commitOf(...commit),
+      answered: (...answer) => deps.answered(...answer)
+    })
     this.#cluster = simulated
     const cluster = simulated.asCluster
     const coordinator = new CoordinatorFinder(cluster, groupId)

@@ -83,6 +83,8 @@ export class SimProcess {
     const { failures } = plan
     const { batchSize, windowMs, parallelizationFactor, drainMs, graceMs, sessionTimeoutMs } = plan
     const { life } = this
+    const { protocol, believedSessionMs, heartbeatIntervalMs } = plan.group ?? classicGroup
+    const revokeTimeoutMs = drainMs + drainSlackMs
     this.owner = {
       name,
       life,
@@ -91,6 +93,8 @@ export class SimProcess {
       maxCalls: parallelizationFactor,
       drainMs,
       graceMs,
+      sessionMs: protocol === 'classic' ? sessionTimeoutMs : Math.max(believedSessionMs, 3 * heartbeatIntervalMs),
+      revokeTimeoutMs,
       tenures: new Map(),
       calls: 0,
       full: false,
@@ -99,18 +103,19 @@ export class SimProcess {
       commitAskedMs: 0,
       commitEndedMs: 0,
       commitFailedMs: -1,
+      heardMs: -Infinity,
+      sentAwayMs: -Infinity,
       doubtedMs: -Infinity,
       stopAskedMs: Infinity
     }
     world.owners.set(name, this.owner)
     this.clock = new ProcessClock(time, life, chance)
-    const { protocol, believedSessionMs } = plan.group ?? classicGroup
     const consumer = new SimConsumer(
       {
         protocol,
         sessionTimeoutMs: protocol === 'classic' ? sessionTimeoutMs : believedSessionMs,
         rebalanceTimeoutMs: drainMs + 3 * drainSlackMs,
-        revokeTimeoutMs: drainMs + drainSlackMs,
+        revokeTimeoutMs,
         startingPosition: plan.startingPosition,
         commitTimeoutMs: plan.commitTimeoutMs,
         fetchMaxWaitMs: 1_000
@@ -122,6 +127,7 @@ export class SimProcess {
         life,
         // Timers of the consumer are not the poller's: they are not counted with them.
         clock: new ProcessClock(time, life, chance),
+        answered: (code, sentMs) => checker.ownership.answered(this.owner, code, sentMs),
         receive: (batch, records) => this.#receive(simBlock(batch, records, this.#releaseOf(records)), records)
       }
     )

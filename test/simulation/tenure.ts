@@ -87,6 +87,14 @@ export class Tenure {
     }
   }
 
+  /** Reading goes on at `offset`: what was to be called again and lies below, unread, is not called. */
+  passOver(offset: number): void {
+    this.units = this.units.flatMap(unit => {
+      const records = unit.records.filter(record => record.offset >= offset || this.fetched.has(record))
+      return records.length === 0 ? [] : [{ ...unit, records }]
+    })
+  }
+
   /** The log ends at `offset` now: what was above is owed no more. */
   cut(offset: number, nowMs: number): void {
     this.cuts.push(offset)

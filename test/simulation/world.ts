@@ -43,6 +43,8 @@ export interface RunOptions {
 /** After this much quiet everything has to be done: a session, a rebalance, the longest wait for a retry, a drain. */
 const healMs = 900_000
 const settledCheckMs = 200
+/** The longest session, a join that is not answered, and a rebalance after it. */
+const ownedWithinMs = 120_000
 
 /** Runs one plan to its end: faults, then healing, then a stop of everybody. Same plan, same outcome. */
 export async function runPlan(plan: Plan, options: RunOptions = {}): Promise<Outcome> {
@@ -144,6 +146,9 @@ class World implements SimWorld {
     await this.#until(() => this.#settled, healMs)
     if (broken()) return
     this.#checkDrained()
+    await this.#until(() => this.#unowned === undefined, ownedWithinMs)
+    if (!broken() && this.#unowned !== undefined)
+      checker.fail(`calm: nobody owns partition ${this.#unowned.partition} long after all has healed`)
     for (const process of this.#processes) process.stop()
     await this.#until(() => this.#processes.every(({ state }) => state === 'stopped' || state === 'dead'), 60_000)
     if (!broken()) await time.run(time.nowMs + 30_000, broken)
@@ -308,6 +313,16 @@ class World implements SimWorld {
 
   get #settled(): boolean {
     return this.#logs.every(log => log.frontier === log.end && log.committed === log.end)
+  }
+
+  /** Nobody reads it, or only who does not know yet that it is another's. */
+  get #unowned(): PartitionLog | undefined {
+    const isOwned = ({ partition }: PartitionLog) =>
+      [...this.owners.values()].some(({ tenures }) => {
+        const tenure = tenures.get(partition)
+        return tenure?.phase === 'open' && !tenure.fenced
+      })
+    return this.#logs.find(log => !isOwned(log))
   }
 
   #checkDrained(): void {
