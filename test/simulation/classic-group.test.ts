@@ -8,6 +8,7 @@ function open() {
   const time = new VirtualTime()
   const group = new ClassicGroup(2, { sessionTimeoutMs: 6_000, sticky: true }, time, {
     assigned: () => undefined,
+    expired: () => undefined,
     released: () => undefined
   })
   /** What a join is answered, as soon as it is. */

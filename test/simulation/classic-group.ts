@@ -256,7 +256,10 @@ export class ClassicGroup implements Group {
       // Who waits for the others to join is not asked for heartbeats.
       if (member.reply !== undefined) member.heardMs = this.#time.nowMs
       if (this.#time.nowMs - member.heardMs < sessionTimeoutMs) this.#watchSession(member)
-      else this.#remove(member)
+      else {
+        this.#witness.expired(member.owner)
+        this.#remove(member)
+      }
     })
   }
 }

@@ -21,6 +21,7 @@ function open(settings: { readonly assignmentDelayMs?: number } = {}) {
     time,
     {
       assigned: (owner, partitions) => events.push(`${owner} gets ${partitions.join()}`),
+      expired: () => undefined,
       released: (owner, partitions) => {
         if (partitions.length > 0) events.push(`${owner} lets go of ${partitions.join()}`)
       }

@@ -234,7 +234,10 @@ export class ConsumerGroup implements Group {
     this.#time.after(member.heardMs + sessionTimeoutMs - this.#time.nowMs, () => {
       if (this.#members.get(member.id) !== member) return
       if (this.#time.nowMs - member.heardMs < sessionTimeoutMs) this.#watchSession(member)
-      else this.#remove(member)
+      else {
+        this.#witness.expired(member.owner)
+        this.#remove(member)
+      }
     })
   }
 }

@@ -13,7 +13,8 @@ export class Coordinator {
   /** The node that is no more and says nothing. */
   #silentNode = -1
   #foundMs = 0
-  #loadedMs = 0
+  /** Since when it has read the group's log. */
+  #loadedMs = -1
 
   constructor(time: VirtualTime) {
     this.#time = time
@@ -33,6 +34,11 @@ export class Coordinator {
   find(): { readonly code: number; readonly node: number } {
     if (this.#foundMs > this.#time.nowMs) return { code: errorCode.coordinatorNotAvailable, node: -1 }
     return { code: errorCode.none, node: this.#node }
+  }
+
+  /** It has not moved since then. */
+  isSettledSince(sinceMs: number): boolean {
+    return this.#loadedMs < sinceMs
   }
 
   /** Nothing comes from it any more, not even what it had answered. */

@@ -31,6 +31,8 @@ export interface GroupSettings {
 export interface GroupWitness {
   /** From now on these are given to `owner`: whoever had one of them before is fenced off. */
   assigned(owner: string, partitions: readonly number[]): void
+  /** A member of `owner` was not heard for a session. */
+  expired(owner: string): void
   /** `owner` has said, as a member, that these are no longer its own. */
   released(owner: string, partitions: readonly number[]): void
 }

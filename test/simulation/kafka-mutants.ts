@@ -19,24 +19,26 @@ const all =
     return () => takeOuts.reverse().forEach(takeOut => takeOut())
   }
 
-/** What a member owns, by its revocations. */
-const ownedBy = new WeakMap<Revocations, Set<number>>()
+/** Whose revocations they are. */
+const members = new WeakMap<Revocations, Membership>()
+
+const knowingMembers = () =>
+  exchange(
+    Membership.prototype,
+    'heard',
+    heard =>
+      function (this: Membership, ...args) {
+        members.set(this.revocations, this)
+        heard.apply(this, args)
+      }
+  )
 
 /** Bugs between poller and Kafka: members of both protocols, the coordinator, commits, transactions. */
 export const kafkaMutants: readonly Mutant[] = [
   {
     name: 'tells the group that partitions have gone before their batches are finished',
     plant: all(
-      () =>
-        exchange(
-          Membership.prototype,
-          'heard',
-          heard =>
-            function (this: Membership, ...args) {
-              ownedBy.set(this.revocations, this.owned)
-              heard.apply(this, args)
-            }
-        ),
+      knowingMembers,
       () =>
         exchange(
           Revocations.prototype,
@@ -44,13 +46,30 @@ export const kafkaMutants: readonly Mutant[] = [
           revoke =>
             function (this: Revocations, partitions) {
               const given = revoke.call(this, partitions)
-              for (const partition of partitions) ownedBy.get(this)?.delete(partition)
+              for (const partition of partitions) members.get(this)?.owned.delete(partition)
               return given
             }
         ),
       // Its commits are taken all the same.
       () => exchange(ConsumerProtocolMember.prototype, 'owns', () => () => true),
       () => exchange(ClassicMember.prototype, 'owns', () => () => true)
+    )
+  },
+  {
+    name: 'is not heard while it gives partitions up',
+    plant: all(knowingMembers, () =>
+      exchange(
+        Revocations.prototype,
+        'revoke',
+        revoke =>
+          function (this: Revocations, partitions) {
+            const given = revoke.call(this, partitions)
+            const wake = members.get(this)?.wake
+            const wait = wake?.wait.bind(wake)
+            if (wake !== undefined && wait !== undefined) wake.wait = ms => given.then(() => wait(ms))
+            return given
+          }
+      )
     )
   },
   {

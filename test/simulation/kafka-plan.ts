@@ -4,6 +4,8 @@ import type { TransactionSettings } from './producers.ts'
 
 export interface GroupPlan {
   readonly protocol: 'classic' | 'consumer'
+  /** Members try the protocol `consumer` first. */
+  readonly negotiates: boolean
   /** Of the protocol `consumer`: what the coordinator asks for, and how long it gathers changes. */
   readonly heartbeatIntervalMs: number
   readonly assignmentDelayMs: number
@@ -16,6 +18,7 @@ export interface GroupPlan {
 /** Of plans that say nothing of their group. */
 export const classicGroup: GroupPlan = {
   protocol: 'classic',
+  negotiates: false,
   heartbeatIntervalMs: 2_000,
   assignmentDelayMs: 0,
   patienceMs: 0,
@@ -30,6 +33,7 @@ export function withKafka(plan: Plan, chance: Chance): Plan {
     heartbeatIntervalMs: chance.pick([500, 1_000, 2_000]),
     assignmentDelayMs: chance.pick([0, 0, 500, 2_000]),
     patienceMs: chance.happens(0.2) ? 1_500 : 0,
+    negotiates: chance.happens(0.5),
     believedSessionMs: chance.pick([plan.sessionTimeoutMs, plan.sessionTimeoutMs, 6_000, 20_000])
   }
   const transactions = chance.happens(0.4) ? drawTransactions(chance) : undefined

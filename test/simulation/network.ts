@@ -9,10 +9,10 @@ export interface NetworkSettings {
 
 /** The way between a process and Kafka: both directions delay, and lose while the network is ill. */
 export class Network {
-  healed = false
   readonly #settings: NetworkSettings
   readonly #time: VirtualTime
   readonly #chance: Chance
+  #healedMs = Infinity
   readonly #cutUntilMs = new Map<Life, number>()
 
   constructor(settings: NetworkSettings, time: VirtualTime, chance: Chance) {
@@ -24,6 +24,15 @@ export class Network {
   /** Nothing reaches the process or leaves it until then. */
   cut(life: Life, untilMs: number): void {
     this.#cutUntilMs.set(life, untilMs)
+  }
+
+  /** Nothing has been lost on the way to and from the process since then. */
+  isWellSince(life: Life, sinceMs: number): boolean {
+    return (this.#cutUntilMs.get(life) ?? -1) < sinceMs && (this.#settings.lossRate === 0 || this.#healedMs < sinceMs)
+  }
+
+  heal(): void {
+    this.#healedMs = this.#time.nowMs
   }
 
   /** Sends a request; `serve` runs at the other end and may answer later. Rejects when no answer comes within `timeoutMs`. */
@@ -50,7 +59,7 @@ export class Network {
   }
 
   #loses(life: Life): boolean {
-    if (this.healed) return false
+    if (this.#healedMs < Infinity) return false
     return (this.#cutUntilMs.get(life) ?? 0) > this.#time.nowMs || this.#chance.happens(this.#settings.lossRate)
   }
 }

@@ -64,7 +64,6 @@ const addressOf = (node: number): BrokerAddress => ({ host: 'broker', port: node
 export class SimCluster {
   readonly #deps: SimClusterDeps
   readonly #wires = new Map<string, Promise<SimWire>>()
-  readonly #offered: OfferedVersions = new Map([[apis.consumerGroupHeartbeat.key, { min: 0, max: 1 }]])
   #closed = false
 
   constructor(deps: SimClusterDeps) {
@@ -118,8 +117,10 @@ export class SimCluster {
     return this.wire(addressOf(node), use)
   }
 
+  /** Brokers that know groups of the protocol `consumer` may have been told to have none. */
   offered(): OfferedVersions {
-    return this.#offered
+    const isOffered = this.#deps.broker.group instanceof ConsumerGroup
+    return new Map(isOffered ? [[apis.consumerGroupHeartbeat.key, { min: 0, max: 1 }]] : [])
   }
 
   drop(use: WireUse): void {

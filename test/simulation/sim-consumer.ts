@@ -4,6 +4,7 @@ import { CoordinatorFinder } from '../../src/adapters/kafka/coordinator.ts'
 import { Doubt } from '../../src/adapters/kafka/doubt.ts'
 import type { GroupEvents, GroupProtocol } from '../../src/adapters/kafka/group-protocol.ts'
 import { ClassicMember } from '../../src/adapters/kafka/member.ts'
+import { NegotiatedMember } from '../../src/adapters/kafka/negotiated-member.ts'
 import type { ProblemBoard } from '../../src/adapters/kafka/problems.ts'
 import { type StartedPartition, Starter } from '../../src/adapters/kafka/starter.ts'
 import type { TopicWatch } from '../../src/adapters/kafka/topic-watch.ts'
@@ -22,6 +23,7 @@ import type { Life } from './virtual-time.ts'
 
 export interface ConsumerSettings {
   readonly protocol: GroupPlan['protocol']
+  readonly negotiates: boolean
   readonly sessionTimeoutMs: number
   readonly rebalanceTimeoutMs: number
   /** A listener that takes longer than this to give partitions up is not waited for. */
@@ -50,8 +52,7 @@ const stopCommitTimeoutMs = 5_000
 /**
  * The consumer of `src/adapters/kafka/kafka-consumer.ts` without a wire: its members, committer, starter and finder of the
  * coordinator are the real ones, put together in the same order; they ask a model of Kafka (`SimCluster`). Models are the
- * fetcher (`FetcherModel`) and the metadata, which is read when somebody asks for it. Not here: static members, the choice
- * between the protocols, followers and leaders of partitions that move.
+ * fetcher (`FetcherModel`) and the metadata, which is read when somebody asks for it. Not here: static members, followers and leaders of partitions that move.
  */
 export class SimConsumer implements Consumer {
   readonly #cluster: SimCluster
@@ -89,13 +90,16 @@ export class SimConsumer implements Consumer {
       metadataMaxAgeMs: 30_000
     }
     const memberDeps = { cluster, coordinator, clock, log, events: this.#groupEvents() }
-    this.#member =
-      protocol === 'classic'
-        ? new ClassicMember(memberOptions, memberDeps)
-        : new ConsumerProtocolMember(memberOptions, {
-            ...memberDeps,
-            topic: { id: () => watch.topic?.id, refresh: () => watch.refresh() }
-          })
+    const topicDeps = { topic: { id: () => watch.topic?.id, refresh: () => watch.refresh() } }
+    const classic = () => new ClassicMember(memberOptions, memberDeps)
+    const consumer = (refused?: (why: string) => void) =>
+      new ConsumerProtocolMember(memberOptions, {
+        ...memberDeps,
+        ...topicDeps,
+        ...(refused === undefined ? {} : { refused })
+      })
+    if (settings.negotiates) this.#member = new NegotiatedMember({ consumer, classic }, log)
+    else this.#member = protocol === 'classic' ? classic() : consumer()
     this.#doubt = new Doubt(this.#member, clock)
     this.#committer = new Committer(topic, settings.commitTimeoutMs, {
       cluster,

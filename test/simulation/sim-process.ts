@@ -83,7 +83,7 @@ export class SimProcess {
     const { failures } = plan
     const { batchSize, windowMs, parallelizationFactor, drainMs, graceMs, sessionTimeoutMs } = plan
     const { life } = this
-    const { protocol, believedSessionMs, heartbeatIntervalMs } = plan.group ?? classicGroup
+    const { protocol, negotiates, believedSessionMs, heartbeatIntervalMs } = plan.group ?? classicGroup
     const revokeTimeoutMs = drainMs + drainSlackMs
     this.owner = {
       name,
@@ -113,6 +113,7 @@ export class SimProcess {
     const consumer = new SimConsumer(
       {
         protocol,
+        negotiates,
         sessionTimeoutMs: protocol === 'classic' ? sessionTimeoutMs : believedSessionMs,
         rebalanceTimeoutMs: drainMs + 3 * drainSlackMs,
         revokeTimeoutMs,

@@ -112,6 +112,7 @@ class World implements SimWorld {
     const { partitions, group: groupPlan = classicGroup } = plan
     const witness = {
       assigned: (owner: string, partitions: readonly number[]) => ownership.given(owner, partitions),
+      expired: (owner: string) => this.#checkExpired(owner),
       released: (owner: string, partitions: readonly number[]) => ownership.released(owner, partitions)
     }
     const group =
@@ -304,7 +305,8 @@ class World implements SimWorld {
     const { network, broker } = this
     this.#healed = true
     this.checker.scene.trace.note('world', 'heals')
-    network.healed = this.function.healed = true
+    network.heal()
+    this.function.healed = true
     if (this.destination !== undefined) this.destination.healed = true
     broker.refusesCommitsUntilMs = broker.forgetsAnswersUntilMs = 0
     this.#producers.endTransactions()
@@ -313,6 +315,18 @@ class World implements SimWorld {
 
   get #settled(): boolean {
     return this.#logs.every(log => log.frontier === log.end && log.committed === log.end)
+  }
+
+  /** Who lives and can reach the coordinator is heard. */
+  #checkExpired(name: string): void {
+    const { network, broker, time, checker, plan } = this
+    const { life, stopAskedMs } = this.owners.get(name)!
+    const sinceMs = time.nowMs - plan.sessionTimeoutMs
+    if (!life.alive || life.pausedUntilMs >= sinceMs || stopAskedMs < Infinity) return
+    if (network.isWellSince(life, sinceMs) && broker.coordinator.isSettledSince(sinceMs))
+      checker.fail(
+        `calm: ${name} was not heard for a session of ${plan.sessionTimeoutMs} ms, and nothing kept it from it`
+      )
   }
 
   /** Nobody reads it, or only who does not know yet that it is another's. */
