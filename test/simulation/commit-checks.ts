@@ -1,3 +1,4 @@
+import { errorCode } from '../../src/adapters/kafka/problems.ts'
 import type { CommitOffset } from '../../src/ports/consumer.ts'
 import { type Debt, noDebt } from './debt.ts'
 import type { Owner } from './owner.ts'
@@ -30,12 +31,27 @@ export class CommitChecks {
     }
   }
 
-  ended(owner: Owner, taken: boolean): void {
+  /** Kafka has answered one. */
+  answered(owner: Owner, code: number): void {
+    if (!passing.has(code)) owner.commitRefusedMs = this.#scene.nowMs()
+  }
+
+  ended(owner: Owner, offsets: readonly CommitOffset[], taken: boolean): void {
+    const nowMs = this.#scene.nowMs()
+    const { commitAskedMs, commitRefusedMs, commitTimeoutMs, stopAskedMs } = owner
     owner.commitsOpen--
-    owner.commitEndedMs = this.#scene.nowMs()
+    owner.commitEndedMs = nowMs
     if (taken) return
-    owner.commitFailedMs = this.#scene.nowMs()
+    owner.commitFailedMs = nowMs
     this.#scene.trace.note(owner.name, 'commit failed')
+    const triedMs = nowMs - commitAskedMs
+    const isOwn = ({ partition }: CommitOffset) => {
+      const tenure = owner.tenures.get(partition)
+      return tenure !== undefined && tenure.sinceMs <= commitAskedMs
+    }
+    const mayEnd = triedMs >= commitTimeoutMs || commitRefusedMs >= commitAskedMs || stopAskedMs < Infinity
+    if (!mayEnd && offsets.every(isOwn))
+      this.#scene.fail(`I3: a commit of ${owner.name} was given up after ${triedMs} ms, though nobody had refused it`)
   }
 
   /** What a poller would commit is held to the same as what it commits: it may come to a commit at any moment. */
@@ -70,6 +86,15 @@ export class CommitChecks {
     return debt
   }
 }
+
+/** What Kafka answers to a commit that it takes, or may take in a moment. */
+const passing: ReadonlySet<number> = new Set([
+  errorCode.none,
+  errorCode.rebalanceInProgress,
+  errorCode.staleMemberEpoch,
+  errorCode.notCoordinator,
+  errorCode.coordinatorLoadInProgress
+])
 
 /** Who has not heard yet that the log was cut may still be where it was. */
 function highestCommit({ frontier, end, reusedBelow }: PartitionLog): number {

@@ -12,6 +12,8 @@ export interface Owner {
   readonly graceMs: number
   /** Who is not heard for so long may take itself for no member. */
   readonly sessionMs: number
+  /** A commit that Kafka has not taken by then is given up. */
+  readonly commitTimeoutMs: number
   /** Partitions that are not given up within this are taken from the poller. */
   readonly revokeTimeoutMs: number
   /** What is its own now. */
@@ -25,6 +27,8 @@ export interface Owner {
   commitAskedMs: number
   commitEndedMs: number
   commitFailedMs: number
+  /** When Kafka last refused one for good. */
+  commitRefusedMs: number
   /** When that was sent which the coordinator last answered as to a member. */
   heardMs: number
   /** When the coordinator last answered that it is none. */

@@ -49,6 +49,11 @@ export class OwnershipChecks {
       this.#givenTo.set(partition, name)
       this.#grants.add(`${partition} ${name}`)
     }
+    this.fence(partitions, name)
+  }
+
+  /** Whoever believes to own one of these does so no longer, apart from `name`. */
+  fence(partitions: readonly number[], name?: string): void {
     for (const other of this.#scene.owners.values()) {
       if (other.name === name) continue
       for (const partition of partitions) {

@@ -24,9 +24,13 @@ export interface SimClusterDeps {
   readonly commitOf: (partition: number, offset: number, metadata: string) => CommitOffset
   /** The coordinator has answered what the member said at `sentMs`. */
   readonly answered: (code: number, sentMs: number) => void
+  readonly commitAnswered: (code: number) => void
 }
 
 type RequestOf<F> = F extends ApiFamily<infer Request, unknown> ? Request : never
+interface CommittedTopic {
+  readonly partitions: readonly { readonly partitionIndex: number; readonly errorCode: number }[]
+}
 type Reply = (answer: unknown) => void
 
 /** A connection: to whom it is and what for, and who waits for an answer on it. */
@@ -144,7 +148,7 @@ export class SimCluster {
   ): Promise<Response> {
     const wire = over as unknown as SimWire
     const { node, use } = wire
-    const { broker, clock, answered } = this.#deps
+    const { broker, clock, answered, commitAnswered } = this.#deps
     const sentMs = clock.monotonicMs()
     const answer = await this.#ask<Response>(wire, timeoutMs, reply =>
       this.#serve(node, family.key, request, reply as Reply)
@@ -154,6 +158,8 @@ export class SimCluster {
       wire.break('the connection was broken')
       throw new BrokerUnreachable(`${node}`, 'the connection was broken')
     }
+    if (family.key === apis.offsetCommit.key)
+      commitAnswered((answer as { topics: CommittedTopic[] }).topics[0]!.partitions[0]!.errorCode)
     if (use === 'group') answered((answer as { errorCode: number }).errorCode, sentMs)
     return answer
   }

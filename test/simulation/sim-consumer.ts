@@ -42,6 +42,7 @@ export interface ConsumerDeps {
   readonly clock: Clock
   /** The coordinator has answered what the member said at `sentMs`. */
   answered(code: number, sentMs: number): void
+  commitAnswered(code: number): void
   /** Makes a block of what was fetched of a batch. */
   receive(batch: LogBatch, records: readonly SimRecord[]): Block
 }
@@ -73,7 +74,8 @@ export class SimConsumer implements Consumer {
     const simulated = new SimCluster({
       ...deps,
       commitOf: (...commit) => this.#commitOf(...commit),
-      answered: (...answer) => deps.answered(...answer)
+      answered: (...answer) => deps.answered(...answer),
+      commitAnswered: code => deps.commitAnswered(code)
     })
     this.#cluster = simulated
     const cluster = simulated.asCluster

@@ -103,6 +103,8 @@ export class SimProcess {
       commitAskedMs: 0,
       commitEndedMs: 0,
       commitFailedMs: -1,
+      commitRefusedMs: -1,
+      commitTimeoutMs: plan.commitTimeoutMs,
       heardMs: -Infinity,
       sentAwayMs: -Infinity,
       doubtedMs: -Infinity,
@@ -129,6 +131,7 @@ export class SimProcess {
         // Timers of the consumer are not the poller's: they are not counted with them.
         clock: new ProcessClock(time, life, chance),
         answered: (code, sentMs) => checker.ownership.answered(this.owner, code, sentMs),
+        commitAnswered: code => checker.commits.answered(this.owner, code),
         receive: (batch, records) => this.#receive(simBlock(batch, records, this.#releaseOf(records)), records)
       }
     )
@@ -276,10 +279,10 @@ export class SimProcess {
         try {
           await consumer.commit(offsets)
         } catch (error) {
-          checker.commits.ended(owner, false)
+          checker.commits.ended(owner, offsets, false)
           throw error
         }
-        checker.commits.ended(owner, true)
+        checker.commits.ended(owner, offsets, true)
       },
       get inDoubt() {
         const doubts = consumer.inDoubt === true

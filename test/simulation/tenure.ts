@@ -42,6 +42,7 @@ export class Tenure {
   readonly sent = new Set<SimRecord>()
   /** One past the highest offset it has sent. */
   sentUpTo: number
+  readonly sinceMs: number
   leavingSinceMs = 0
   /** When a call or a delivery with it ended last. */
   freeSinceMs: number
@@ -55,7 +56,7 @@ export class Tenure {
     const batch = this.inherited
     this.units = isVague ? [] : debt.units.map((unit, at) => ({ ...unit, batch, path: String.fromCharCode(65 + at) }))
     this.settled = new Map(Array.from(debt.done, record => [record, nowMs]))
-    this.freeSinceMs = nowMs
+    this.freeSinceMs = this.sinceMs = nowMs
     for (const { records } of this.units) this.next = Math.max(this.next, records.at(-1)!.offset + 1)
   }
 

@@ -293,6 +293,8 @@ class World implements SimWorld {
     // Of itself, of another tool, or of ours from somewhere else: none of it says anything about the new offset.
     const left = this.#ages.pick(['', 'moved by hand', 'millrace1:AAAA', to === offset ? '' : metadata])
     this.checker.note('world', 'resets', log.partition, offset, to)
+    // Who was sent away may not know yet.
+    this.checker.ownership.fence([log.partition])
     log.commit = { offset: to, metadata: left, debt: noDebt }
     log.excuse(offset, to)
     for (const record of log.within(to, Infinity)) {
