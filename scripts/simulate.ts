@@ -20,10 +20,11 @@ const number = (name: 'seeds' | 'from'): number => {
 const from = number('from')
 const seeds = number('seeds')
 const started = performance.now()
-const total = { failed: 0, records: 0, deliveries: 0, repeats: 0, givenUp: 0, ms: 0 }
+const total = { failed: 0, records: 0, aborted: 0, deliveries: 0, repeats: 0, givenUp: 0, ms: 0 }
 for (let seed = from; seed < from + seeds; seed++) {
   const outcome = await runPlan(drawPlan(seed))
   total.records += outcome.records
+  total.aborted += outcome.aborted
   total.deliveries += outcome.deliveries
   total.repeats += outcome.repeats
   total.givenUp += outcome.givenUp
@@ -34,7 +35,7 @@ for (let seed = from; seed < from + seeds; seed++) {
 }
 const seconds = (performance.now() - started) / 1_000
 console.log(
-  `${seeds} seeds from ${from}: ${total.failed} failed; ${total.records} records, ${total.deliveries} deliveries, ` +
+  `${seeds} seeds from ${from}: ${total.failed} failed; ${total.records} records and ${total.aborted} aborted ones, ${total.deliveries} deliveries, ` +
     `${total.repeats} of them repeats with a cause, ${total.givenUp} records given up; ${Math.round(total.ms / 3_600_000)} virtual hours in ${Math.round(seconds)} s, ` +
     `${Math.round(seeds / seconds)} seeds a second`
 )

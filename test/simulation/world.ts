@@ -26,6 +26,8 @@ export interface Outcome {
   readonly hash: string
   readonly timeline: readonly string[]
   readonly records: number
+  /** Records of aborted transactions, which are none of those. */
+  readonly aborted: number
   readonly deliveries: number
   readonly repeats: number
   /** Records that a destination took, or that were dropped with an event. */
@@ -169,12 +171,14 @@ class World implements SimWorld {
 
   outcome(): Outcome {
     const { checker, time } = this
+    const aborted = this.#records.filter(record => record.aborted).length
     return {
       plan: this.plan,
       failures: checker.scene.failures,
       hash: checker.scene.trace.hash,
       timeline: checker.scene.trace.lines,
-      records: this.#records.filter(({ aborted }) => !aborted).length,
+      records: this.#records.length - aborted,
+      aborted,
       deliveries: checker.scene.deliveries,
       repeats: checker.scene.repeats,
       givenUp: checker.scene.givenUp,
