@@ -5,7 +5,7 @@ import type { VirtualTime } from './virtual-time.ts'
 export interface ConsumerGroupSettings extends GroupSettings {
   /** How often members are asked to be heard. */
   readonly heartbeatIntervalMs: number
-  /** Changes are gathered for so long before a new target is made of them. */
+  /** Changes are gathered for so long before a new target is made of them, but for members that go. */
   readonly assignmentDelayMs: number
   /** It waits no longer than this for what a member has to give up, whatever it said; 0: as it said. */
   readonly patienceMs: number
@@ -56,7 +56,9 @@ interface Member {
  * A commit is taken at the member's present epoch alone.
  *
  * When it moves all of this is kept, for it is written before it is answered; sessions and deadlines begin anew.
- * Not here: static members, several topics, heartbeats that leave something out, groups that change their protocol.
+ * Not here: a member that comes back under its old epoch because its going was gathered with its coming (what it had asked
+ * to be committed before could then still be taken), static members, several topics, heartbeats that leave something out,
+ * groups that change their protocol.
  */
 export class ConsumerGroup implements Group {
   #partitions: number
@@ -174,7 +176,8 @@ export class ConsumerGroup implements Group {
 
   #remove(member: Member): void {
     this.#members.delete(member.id)
-    this.rebalance()
+    this.#epoch++
+    this.#assign()
   }
 
   #assign(): void {
