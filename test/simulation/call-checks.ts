@@ -89,6 +89,11 @@ export class CallChecks {
       this.#scene.fail(
         `I9: ${owner.name} stood still, and called with partition ${partition} before it had asked for it`
       )
+    const unheardMs = this.#scene.nowMs() - owner.answeredMs
+    if (unheardMs > owner.mostSilenceMs)
+      this.#scene.fail(
+        `I9: ${owner.name} called with partition ${partition} although the group was not heard for ${unheardMs} ms`
+      )
     if (tenure.calls > 0) this.#scene.fail(`I4: ${owner.name} has two calls in flight with partition ${partition}`)
     if (tenure.tellings > 0)
       this.#scene.fail(`I4: ${owner.name} called with partition ${partition} while its destination is told of it`)

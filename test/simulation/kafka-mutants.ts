@@ -111,6 +111,26 @@ export const kafkaMutants: readonly Mutant[] = [
     plant: () => exchangeGetter(SimConsumer.prototype, 'inDoubt', () => () => false)
   },
   {
+    name: 'goes on as if nothing were when the group is not heard for a session',
+    plant: all(
+      () => exchangeGetter(ClassicMember.prototype, 'unheard', () => () => false),
+      () => exchangeGetter(ConsumerProtocolMember.prototype, 'unheard', () => () => false)
+    )
+  },
+  {
+    name: 'takes its partitions for lost when the group is not heard for a session',
+    plant: () =>
+      exchange(
+        Membership.prototype,
+        'heal',
+        heal =>
+          function (this: Membership, error, tries, doing) {
+            if (this.unheard) this.lose('the coordinator was not heard for a whole session')
+            return heal.call(this, error, tries, doing)
+          }
+      )
+  },
+  {
     name: 'never looks for another coordinator',
     plant: () => exchange(CoordinatorFinder.prototype, 'forget', () => () => undefined)
   },

@@ -10,8 +10,8 @@ export interface Owner {
   readonly maxCalls: number
   readonly drainMs: number
   readonly graceMs: number
-  /** Who is not heard for so long may take itself for no member. */
-  readonly sessionMs: number
+  /** Who has no answer for so long may not be a member any more: a session, and before it the wait of a join for others. */
+  readonly mostSilenceMs: number
   /** A commit that Kafka has not taken by then is given up. */
   readonly commitTimeoutMs: number
   /** Partitions that are not given up within this are taken from the poller. */
@@ -31,6 +31,8 @@ export interface Owner {
   commitRefusedMs: number
   /** When that was sent which the coordinator last answered as to a member. */
   heardMs: number
+  /** When that answer came. */
+  answeredMs: number
   /** When the coordinator last answered that it is none. */
   sentAwayMs: number
   /** When it last made no call because it had stood still, and had not asked yet whether its partitions are its own. */

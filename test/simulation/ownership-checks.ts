@@ -152,14 +152,17 @@ export class OwnershipChecks {
 
   /** The coordinator has answered what a member had said at `sentMs`. */
   answered(owner: Owner, code: number, sentMs: number): void {
-    if (code === errorCode.none || code === errorCode.rebalanceInProgress) owner.heardMs = sentMs
-    else if (meansLoss.has(code)) owner.sentAwayMs = this.#scene.nowMs()
+    const nowMs = this.#scene.nowMs()
+    if (code === errorCode.none || code === errorCode.rebalanceInProgress) {
+      owner.heardMs = sentMs
+      owner.answeredMs = nowMs
+    } else if (meansLoss.has(code)) owner.sentAwayMs = nowMs
   }
 
   lost(owner: Owner, partitions: readonly TopicPartition[]): void {
-    const { heardMs, sentAwayMs, sessionMs, revokeTimeoutMs } = owner
+    const { heardMs, sentAwayMs, revokeTimeoutMs } = owner
     const nowMs = this.#scene.nowMs()
-    const hasCause = sentAwayMs === nowMs || nowMs - heardMs >= sessionMs - connectingMs
+    const hasCause = sentAwayMs === nowMs
     for (const tenure of tenuresOf(owner, partitions)) {
       const isLate = tenure.phase === 'leaving' && nowMs - tenure.leavingSinceMs >= revokeTimeoutMs
       if (!hasCause && !isLate) {
@@ -223,9 +226,6 @@ export class OwnershipChecks {
     countPlaces(owner, this.#scene.nowMs())
   }
 }
-
-/** A member counts from when it began to look for the coordinator, and to connect to it. */
-const connectingMs = 1_500
 
 /** The coordinator knows no such member, or another in its place. */
 const meansLoss: ReadonlySet<number> = new Set([

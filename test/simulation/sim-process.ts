@@ -85,6 +85,7 @@ export class SimProcess {
     const { life } = this
     const { protocol, negotiates, believedSessionMs, heartbeatIntervalMs } = plan.group ?? classicGroup
     const revokeTimeoutMs = drainMs + drainSlackMs
+    const rebalanceTimeoutMs = drainMs + 3 * drainSlackMs
     this.owner = {
       name,
       life,
@@ -93,7 +94,10 @@ export class SimProcess {
       maxCalls: parallelizationFactor,
       drainMs,
       graceMs,
-      sessionMs: protocol === 'classic' ? sessionTimeoutMs : Math.max(believedSessionMs, 3 * heartbeatIntervalMs),
+      mostSilenceMs:
+        protocol === 'classic'
+          ? sessionTimeoutMs + rebalanceTimeoutMs
+          : Math.max(believedSessionMs, 3 * heartbeatIntervalMs),
       revokeTimeoutMs,
       tenures: new Map(),
       calls: 0,
@@ -106,6 +110,7 @@ export class SimProcess {
       commitRefusedMs: -1,
       commitTimeoutMs: plan.commitTimeoutMs,
       heardMs: -Infinity,
+      answeredMs: -Infinity,
       sentAwayMs: -Infinity,
       doubtedMs: -Infinity,
       stopAskedMs: Infinity
@@ -117,7 +122,7 @@ export class SimProcess {
         protocol,
         negotiates,
         sessionTimeoutMs: protocol === 'classic' ? sessionTimeoutMs : believedSessionMs,
-        rebalanceTimeoutMs: drainMs + 3 * drainSlackMs,
+        rebalanceTimeoutMs,
         revokeTimeoutMs,
         startingPosition: plan.startingPosition,
         commitTimeoutMs: plan.commitTimeoutMs,
