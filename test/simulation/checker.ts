@@ -9,7 +9,7 @@ import type { Scene } from './scene.ts'
  * ahead, I2 no loss, I3 drain, I4 order, I5 no skip, I6 integrity, I7 no phantom, I8 duplicates only where an event explains
  * them, I9 fencing, I10 tries and ages are exact, I11 what is given up is told once and for its reason, I12 halves in order,
  * I13 limits, I15 no starvation, I16 commits never go back, I20 memory; and `calm`: a revocation or a stop takes no longer
- * than what it waits for.
+ * than what it waits for, who can be heard is, and every partition has an owner once all has healed.
  */
 export class Checker {
   readonly scene: Scene

@@ -28,10 +28,11 @@ export interface SimClusterDeps {
 }
 
 type RequestOf<F> = F extends ApiFamily<infer Request, unknown> ? Request : never
-interface CommittedTopic {
-  readonly partitions: readonly { readonly partitionIndex: number; readonly errorCode: number }[]
-}
 type Reply = (answer: unknown) => void
+
+interface CommittedTopic {
+  readonly partitions: readonly { readonly errorCode: number }[]
+}
 
 /** A connection: to whom it is and what for, and who waits for an answer on it. */
 class SimWire {
@@ -52,7 +53,7 @@ class SimWire {
   }
 }
 
-export const topicId = '00000000-0000-4000-8000-000000000001'
+const topicId = '00000000-0000-4000-8000-000000000001'
 const requestTimeoutMs = 600
 
 const asWire = (wire: SimWire): Wire => wire as unknown as Wire
