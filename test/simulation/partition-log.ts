@@ -50,6 +50,8 @@ export interface SimRecord {
 
 /** What one append wrote, as who reads what is committed sees it. */
 export interface LogBatch {
+  /** Of the leader that took it. */
+  readonly epoch: number
   readonly first: number
   readonly next: number
   /** None when it is a marker, of an aborted transaction or compacted empty. */
@@ -79,7 +81,8 @@ export class PartitionLog {
   /** Below this an offset may have meant another record before. */
   reusedBelow = 0
   #missableBelow = 0
-  #hasTransactions = false
+  /** Of who leads it: another one after each cut. */
+  #epoch = 0
 
   constructor(partition: number) {
     this.partition = partition
@@ -122,7 +125,13 @@ export class PartitionLog {
       this.records.push(record)
       return record
     })
-    this.#batches.push({ first, next: this.end, records, ...(transaction === undefined ? {} : { transaction }) })
+    this.#batches.push({
+      epoch: this.#epoch,
+      first,
+      next: this.end,
+      records,
+      ...(transaction === undefined ? {} : { transaction })
+    })
     return records
   }
 
@@ -130,7 +139,7 @@ export class PartitionLog {
   burn(offsets: number): void {
     const first = this.end
     this.end += offsets
-    this.#batches.push({ first, next: this.end, records: [] })
+    this.#batches.push({ epoch: this.#epoch, first, next: this.end, records: [] })
   }
 
   /** A marker ends the transaction here, as it was decided. */
@@ -150,8 +159,14 @@ export class PartitionLog {
   }
 
   #mark(transaction: Transaction): void {
-    this.#hasTransactions = true
-    this.#batches.push({ first: this.end, next: this.end + 1, records: [], transaction, isMarker: true })
+    this.#batches.push({
+      epoch: this.#epoch,
+      first: this.end,
+      next: this.end + 1,
+      records: [],
+      transaction,
+      isMarker: true
+    })
     this.end++
   }
 
@@ -217,6 +232,7 @@ export class PartitionLog {
   truncate(share: number): void {
     const cut = this.#batches.splice(Math.ceil(this.#batches.length * share))
     const end = cut[0]?.first ?? this.end
+    this.#epoch++
     this.reusedBelow = Math.max(this.reusedBelow, this.end)
     this.#missableBelow = this.reusedBelow
     this.end = end
@@ -242,13 +258,8 @@ export class PartitionLog {
   /** The next owner begins at the committed offset, which may still be from before the cut. */
   passedOn(): void {
     if (!this.wasCut) return
-    const { done, units } = this.commit.debt
-    const told = [...done, ...units.flatMap(({ records }) => records)]
-    // What was finished above reaches to the next record, wherever that was, and so do holes in what was called together.
-    const reach = this.#hasTransactions ? maxHole : maxGap
-    const below = told.reduce((most, { offset }) => Math.max(most, offset + reach), this.committed)
-    this.#missableBelow = Math.max(this.#missableBelow, below)
-    for (const record of this.within(0, below)) record.missable = true
+    this.#missableBelow = Math.max(this.#missableBelow, this.committed)
+    for (const record of this.within(0, this.committed)) record.missable = true
   }
 
   /** What is committed; -1: nothing. */
@@ -278,12 +289,6 @@ export class PartitionLog {
     for (const record of this.within(from, to)) record.excused = true
   }
 }
-
-/** Offsets that may be left out at once: by an append, and by what is burned after it. */
-const maxGap = 10
-
-/** The same where aborted transactions lie between. */
-const maxHole = 1_000
 
 /** It still has to be seen. */
 const isOpen = ({ done, gone, excused, missable, aborted }: SimRecord): boolean =>

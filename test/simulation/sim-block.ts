@@ -42,7 +42,7 @@ export function simBlock(batch: LogBatch, records: readonly SimRecord[], release
       timestampType: 'CREATE_TIME',
       positions,
       nextOffset: batch.next,
-      leaderEpoch: 0
+      leaderEpoch: batch.epoch
     },
     release
   )
