@@ -12,7 +12,24 @@ suite('LastProcessingResult (reference 9.6)', () => {
       ['client-refused', 'PROBLEM: Server failed to authenticate Lambda.', 'EVENT_SOURCE_AUTHN_ERROR'],
       ['client-certificate', 'PROBLEM: Provided certificate or private key is invalid.', 'ESM_CONFIG_NOT_VALID'],
       ['authentication', 'PROBLEM: SASL authentication failed.', 'EVENT_SOURCE_AUTHN_ERROR'],
-      ['authorization', 'PROBLEM: Cluster failed to authorize Lambda.', 'EVENT_SOURCE_AUTHZ_ERROR']
+      ['authorization', 'PROBLEM: Cluster failed to authorize Lambda.', 'EVENT_SOURCE_AUTHZ_ERROR'],
+      [
+        'secret',
+        'PROBLEM: Connection error. Your event source VPC must be able to connect to Lambda and STS, Secrets Manager (if event source authentication is required), and the OnFailure Destination (if one is configured).',
+        undefined
+      ],
+      [
+        'role',
+        'PROBLEM: Lambda failed to assume your function execution role. Please check if the role trust Lambda service principal, and make sure it does not require setting source identity to be assumed.',
+        'ESM_CONFIG_NOT_VALID'
+      ],
+      [
+        'permission',
+        'PROBLEM: Lambda does not have enough permission to process your event source.',
+        'EVENT_SOURCE_AUTHZ_ERROR'
+      ],
+      ['function', 'PROBLEM: Function call failed.', undefined],
+      ['internal', 'PROBLEM: Lambda internal error. Please contact Lambda customer support.', undefined]
     ]
     for (const [kind, sentence, reason] of cases) {
       const result = describeProblem({ kind, stage: 'TLS', broker: 'b-1:9094', message: ' it\n  broke ' })

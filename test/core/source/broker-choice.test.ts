@@ -50,6 +50,43 @@ describe('reference 9.3 broker choice', () => {
       assert.equal(choice(access, offer), chosen)
     })
 
+  test('in every combination of secret, settings and brokers: the strongest that is asked for, or nothing', () => {
+    const methods = ['plaintext', 'tls', 'saslScram', 'saslIam'] as const
+    const subsets = Array.from({ length: 16 }, (_, bits) => methods.filter((_, at) => (bits >> at) & 1))
+    const settings = [undefined, true, false] as const
+    let count = 0
+    for (const access of [[mutualTls], [scram], []])
+      for (const offered of subsets)
+        for (const taken of settings)
+          for (const iam of settings)
+            for (const none of settings) {
+              const has = (method: (typeof methods)[number]) => offered.includes(method)
+              const isIam = iam ?? has('saslIam')
+              // Strongest first; what is not asked for is not looked at, and what is chosen is not given up.
+              const wanted =
+                access[0] === mutualTls
+                  ? taken !== false && 'tls'
+                  : access[0] === scram
+                    ? taken !== false && 'saslScram'
+                    : isIam
+                      ? 'saslIam'
+                      : none !== false && (has('tls') ? 'tls' : 'plaintext')
+              const authentication = Object.fromEntries(
+                Object.entries({ mutualTls: taken, scram: taken, iam, none }).filter(([, is]) => is !== undefined)
+              )
+              const brokers = Object.fromEntries(offered.map(method => [method, everything[method]!]))
+              const made = chooseBrokers(access, {}, anOffer({ brokers, authentication }))
+              const expected = wanted !== false && has(wanted) ? wanted : 'refused'
+              assert.equal(
+                made.kind === 'chosen' ? made.method : made.kind,
+                expected,
+                JSON.stringify([access, offered, authentication])
+              )
+              count++
+            }
+    assert.equal(count, 3 * 16 * 27)
+  })
+
   test('never falls back to a weaker kind when the chosen one cannot be had', () => {
     assert.match(
       choice([mutualTls], { brokers: { plaintext, saslScram, saslIam } as BrokersByMethod }),
