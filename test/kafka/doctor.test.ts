@@ -186,6 +186,20 @@ await kafkaSuite('millrace doctor on a cluster that wants proof', () => {
       assert.match(report.advice ?? '', new RegExp(`kafka-acls\\.sh .*--${acl.resource} ${acl.name}`))
     })
 
+  test('what only AWS’s own pollers need is no failure where it is denied', async t => {
+    await revoke(superUser, [describeConfigs])
+    t.after(() => grant(superUser, [describeConfigs]))
+    const { detail } = await eventually(
+      async () => {
+        const { step, failed } = await examine(t, kafka.bootstrap('sasl')[0]!, scram)
+        assert.deepEqual(failed, [])
+        return step('ACL DescribeConfigs').result === 'skipped' && step('ACL DescribeConfigs')
+      },
+      { describe: () => 'the right has gone', timeoutMs: 15_000, intervalMs: 200 }
+    )
+    assert.match(detail, /^not allowed; AWS's own pollers need it, Millrace does not/)
+  })
+
   test('a destination topic that may be read and not written is told before anything is lost', async t => {
     const failed = 'orders-failed'
     await kafka.createTopic(failed, { partitions: 1 })

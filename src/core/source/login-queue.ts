@@ -30,7 +30,9 @@ const forgottenMs = 60_000
 /** So long after a success the credentials are taken for good: connections need not wait for each other. */
 const trustedMs = 1_000
 /** But no more at a time: a password that is changed just then costs no more wrong tries than this. */
-const mostTogether = 8
+const firstTogether = 8
+/** Each success makes room for one more, up to this: or hundreds of connections to brokers far away would take minutes. */
+const mostTogether = 64
 
 /**
  * Who may show one set of credentials to one cluster, and when: wrong ones that every connection tried by itself would lock the
@@ -45,6 +47,8 @@ export class LoginQueue<Asker> {
   #refusedMs = -Infinity
   #pausedUntilMs = -Infinity
   #trustedUntilMs = -Infinity
+  /** In a row, each within the trust of the one before. */
+  #successes = 0
 
   /** @param toldMs `atMs` of the last refusal that the asker has heard. Undefined is returned to who has to wait. */
   ask(asker: Asker, toldMs: number | undefined, nowMs: number): LoginAnswer | undefined {
@@ -65,6 +69,7 @@ export class LoginQueue<Asker> {
     switch (outcome.kind) {
       case 'in':
         this.#refusal = undefined
+        this.#successes = nowMs < this.#trustedUntilMs ? this.#successes + 1 : 0
         this.#trustedUntilMs = nowMs + trustedMs
         return this.#let(nowMs)
       case 'refused':
@@ -127,6 +132,7 @@ export class LoginQueue<Asker> {
   #places(nowMs: number): number {
     if (this.#refusal !== undefined && nowMs < this.#pausedUntilMs) return 0
     const isTrusted = this.#refusal === undefined && nowMs < this.#trustedUntilMs
-    return Math.max(0, (isTrusted ? mostTogether : 1) - this.#trying)
+    const together = isTrusted ? Math.min(mostTogether, firstTogether + this.#successes) : 1
+    return Math.max(0, together - this.#trying)
   }
 }
