@@ -70,24 +70,39 @@ await kafkaSuite('secrets that change under load', () => {
 
   suite('lose nothing, repeat nothing and restart nothing', { concurrency: 3 }, () => {
     test(`${passwordChanges} changes of a SCRAM password, each met by connections that live and by new ones`, async t => {
-      const { topic, map, write, sound, world } = await setup(t, 'passwords', 'sasl', ['SASL_SCRAM_512_AUTH'])
+      const { topic, map, write, sound, world, millrace } = await setup(t, 'passwords', 'sasl', ['SASL_SCRAM_512_AUTH'])
       const superUser = kafka.bootstrap()[0]!
       await write('SASL_SCRAM_512_AUTH', { username: 'bob', password: users.bob })
       await map()
-      await topic.write(5)
-      await world.succeeded(topic.total)
+      let rounds = 0
+      const over = new AbortController()
+      const load = (async () => {
+        for (; !over.signal.aborted; rounds++) {
+          await topic.write(10)
+          await world.succeeded(topic.total)
+        }
+      })()
       for (let change = 1; change <= passwordChanges; change++) {
         const password = `bob-${change}`
         const tell = () => write('SASL_SCRAM_512_AUTH', { username: 'bob', password })
         // By turns the brokers know first, and the secret.
         if (change % 2 === 0) await tell()
         await changePassword(superUser, 'bob', password)
-        await topic.write(4)
         if (change % 2 === 1) await tell()
-        await world.succeeded(topic.total)
+        // Every connection has to prove itself anew meanwhile.
+        const [changedMs, before] = [Date.now(), rounds]
+        await eventually(() => rounds >= before + 3 && Date.now() - changedMs > 1_500, {
+          describe: `records flow after change ${change}`,
+          timeoutMs: 20_000
+        })
       }
+      over.abort()
+      await load
       const joins = await sound()
-      t.diagnostic(`${passwordChanges} passwords, ${topic.total} records, ${joins.length} joins`)
+      const renewed = millrace.log.filter(({ message }) => message.includes('connecting anew')).length
+      t.diagnostic(
+        `${passwordChanges} passwords, ${topic.total} records, ${joins.length} joins, ${renewed} renewals refused with the old one`
+      )
       assert.ok(joins.length <= 1, `${joins.length} joins: connections came and went, the member stayed`)
     })
 
