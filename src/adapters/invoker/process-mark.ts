@@ -24,28 +24,26 @@ interface Program {
 
 /**
  * What to spawn so that the program has a mark of its own: a shell that sets the limit and becomes the program. A program that
- * cannot be run is left as it is, so that spawning it says why; so is any on a system without these limits, or with variables that
- * a shell would lose.
+ * cannot be run is left as it is, so that spawning it says why; so is any on a system without these limits or without a shell, or
+ * with variables that a shell would lose or set.
  */
 export function marked({ file, args, cwd, env }: Program): Spawned {
-  const names = Object.keys(env)
-  if (process.platform !== 'linux' || !names.every(name => shellName.test(name)) || !canRun(file, cwd, env['PATH'])) {
-    return { file, args, mark: '' }
-  }
+  const canMark = process.platform === 'linux' && Object.keys(env).every(isKept) && isProgram(shell)
+  if (!canMark || !canRun(file, cwd, env['PATH'])) return { file, args, mark: '' }
   const mark = String(randomInt(2 ** 46, 2 ** 47))
-  const added = addedByShells.filter(name => !names.includes(name))
-  return { file: '/bin/sh', args: ['-c', script, 'sh', mark, added.join(' '), file, ...args], mark }
+  return { file: shell, args: ['-c', script, 'sh', mark, file, ...args], mark }
 }
 
+const shell = '/bin/sh'
 const shellName = /^[A-Za-z_]\w*$/
-const addedByShells = ['PWD', 'OLDPWD', 'SHLVL']
+const setByShells = new Set(['PWD', 'OLDPWD', 'SHLVL', '_'])
+const isKept = (name: string): boolean => shellName.test(name) && !setByShells.has(name)
 
 /** bash has another letter for it than all others. */
 const script = `
 ulimit -S -w "$1" 2>/dev/null || ulimit -S -x "$1" 2>/dev/null || :
-for name in $2; do unset "$name"; done
-shift 2
-unset name
+shift
+unset PWD OLDPWD SHLVL
 exec "$@"
 `
 
