@@ -76,7 +76,7 @@ const streamed: RuntimeFault = {
 }
 
 const route =
-  /^\/2018-06-01\/runtime\/(?:init\/(?<init>error)|invocation\/(?:(?<next>next)|(?<id>[^/]+)\/(?<end>response|error)))$/
+  /^\/2018-06-01\/runtime\/(?:init\/(?<init>error)|invocation\/(?:(?<next>next)|(?<id>[^/]+)\/(?<end>response|error|taken)))$/
 
 /**
  * One process of a function with its own Lambda Runtime API
@@ -108,6 +108,8 @@ export class RuntimeProcess {
   #child: ChildProcess | undefined
   #held: http.ServerResponse | undefined
   #call: RuntimeCall | undefined
+  /** Who waits to hear that the answer of the call is here. */
+  readonly #untold: http.ServerResponse[] = []
   /** An answer on its way in. */
   #incoming: http.IncomingMessage | undefined
   #initError: Buffer | undefined
@@ -229,12 +231,13 @@ export class RuntimeProcess {
       return refuse(request, response, 403, 'Forbidden', 'This Runtime API belongs to another process.')
     }
     const found = route.exec(request.url ?? '')?.groups
-    const method = found?.['next'] === undefined ? 'POST' : 'GET'
+    const method = found?.['next'] === undefined && found?.['end'] !== 'taken' ? 'POST' : 'GET'
     if (found === undefined || request.method !== method) {
       return refuse(request, response, 404, 'NotFound', `The Runtime API has no ${request.method} ${request.url}.`)
     }
     if (found['next'] !== undefined) this.#next(request, response)
     else if (found['init'] !== undefined) this.#takeInitError(request, response)
+    else if (found['end'] === 'taken') this.#tellTaken(response, found['id'] ?? '')
     else this.#takeAnswer(request, response, found['id'] ?? '', found['end'] === 'error')
   }
 
@@ -280,21 +283,32 @@ export class RuntimeProcess {
       return this.#finish({ kind: 'failed', error: streamed })
     }
     collect(request, body => {
+      this.#incoming = undefined
       // Cut by the timeout while it came in.
       if (this.#call?.requestId !== id) return refuse(request, response, 400, 'InvalidRequestID', 'Invalid request ID')
       if (body === undefined) {
         refuse(request, response, 413, 'RequestEntityTooLarge', answerTooLarge.errorMessage)
         return this.#finish({ kind: 'failed', error: answerTooLarge })
       }
-      accept(response)
+      // As our own bootstrap asks: the answer to this is the next call.
+      const wantsNext = request.headers['x-millrace-next'] !== undefined
+      if (!wantsNext) accept(response)
       this.#finish(isError ? { kind: 'failed', error: body } : { kind: 'returned', payload: body })
+      if (wantsNext) this.#next(request, response)
     })
+  }
+
+  /** For our own bootstrap, which may only end when its answer is here. */
+  #tellTaken(response: http.ServerResponse, id: string): void {
+    if (this.#call?.requestId === id) this.#untold.push(response)
+    else accept(response)
   }
 
   #finish(end: CallEnd): void {
     const call = this.#call
     if (call === undefined) return
     this.#call = undefined
+    for (const response of this.#untold.splice(0)) accept(response)
     this.answered += 1
     // The call's time goes on until it asks for more, as Lambda's does.
     if (this.state === 'busy') this.state = 'returning'

@@ -193,6 +193,50 @@ test('a Node runtime ends by itself when the host’s end of its pipe closes', a
   assert.deepEqual(await ended, [null, 'SIGKILL'])
 })
 
+test('a Node runtime takes its next call from what its answer is answered with, and asks for one where there is none', async t => {
+  const asked: string[] = []
+  const calls = ['a', 'b', 'c']
+  const server = http.createServer((request, response) => {
+    request.resume().on('end', () => {
+      const { method, url = '', headers } = request
+      const next = headers['x-millrace-next'] === '1' ? ', then the next' : ''
+      asked.push(`${method} ${url.replace('/2018-06-01/runtime/invocation/', '')}${next}`)
+      const id = url.endsWith('/b/response') ? undefined : calls.shift()
+      // As any other Runtime API answers.
+      if (id === undefined && calls.length > 0) response.writeHead(202).end()
+      else if (id === undefined) server.emit('done')
+      else {
+        const told = { 'lambda-runtime-aws-request-id': id, 'lambda-runtime-deadline-ms': Date.now() + 60_000 }
+        response.writeHead(200, told).end('{}')
+      }
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const done = once(server, 'done')
+  const { port } = server.address() as AddressInfo
+  const env = { LAMBDA_TASK_ROOT: fixtures, _HANDLER: 'styles.pid', AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}` }
+  const bootstrap = path.resolve(fixtures, '../../../src/adapters/invoker/node-bootstrap.ts')
+  const child = spawn(process.execPath, [bootstrap], {
+    env,
+    stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+    detached: true
+  })
+  t.after(() => {
+    child.kill('SIGKILL')
+    server.closeAllConnections()
+    server.close()
+  })
+  await done
+  assert.deepEqual(asked, [
+    'GET next',
+    'POST a/response, then the next',
+    'POST b/response, then the next',
+    'GET next',
+    'POST c/response, then the next'
+  ])
+})
+
 const custom = { name: 'custom', command: [process.execPath, './custom-runtime.mjs'], timeoutSeconds: 20 }
 
 test('a runtime of any making is run by its command', async () => {

@@ -73,6 +73,19 @@ test('a crash and a timeout stand in the log and the call’s own log as on Lamb
   assert.deepEqual([timedOut?.errorType, timedOut?.requestId], ['Sandbox.Timedout', 'r-2'])
 })
 
+for (const bytes of [10, 5_000_000]) {
+  test(`what is thrown when an answer of ${bytes} bytes is on its way ends the process, and the answer stands`, async () => {
+    await using world = await hosting([{ name: 'fn', handler: 'styles.throwsAfterwards', timeoutSeconds: 20 }])
+    for (let call = 1; call <= 3; call++) {
+      const reply = await world.call('fn', { bytes })
+      assert.equal(textOf(reply).length, bytes + 2)
+      await world.events.nth('ended', call)
+    }
+    assert.equal(world.events.of('crashed').length, 0)
+    await world.log.line(({ message }) => message.includes('too late'))
+  })
+}
+
 test('a stop ends a process that ignores SIGTERM, and all that it started', async () => {
   await using world = await hosting([{ name: 'fn', handler: 'stubborn.handler', timeoutSeconds: 20 }])
   const pids = Object.values(JSON.parse(textOf(await world.call('fn'))) as Record<string, number>)
