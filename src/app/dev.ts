@@ -24,6 +24,8 @@ import { interruptedBy, stopAsked } from './signals.ts'
 
 /** How often it is looked whether all is settled. */
 const lookMs = 100
+/** Functions that have a process at once: each takes some 40 MB, and a template may have a hundred. */
+const mostWarm = 8
 /** Only for who has seeds: it has a client of Kafka's. */
 const loadSeeding = () => import('./dev/send-seeds.ts')
 
@@ -142,7 +144,7 @@ class Dev {
       hosting: {
         reload,
         // Nobody waits for a process when the first record comes, and what breaks one is told before.
-        warm: this.#plan.mappings.flatMap(({ parsed }) => (parsed.enabled ? [bareName(parsed.functionName)] : [])),
+        warm: this.#fed().slice(0, mostWarm),
         ...(inspect === undefined ? {} : { inspect }),
         onEvent: event => this.#live.function(event, Date.now())
       },
@@ -151,6 +153,12 @@ class Dev {
         this.#live.poller(event, atMs)
       }
     }
+  }
+
+  /** Names of functions that mappings feed. */
+  #fed(): string[] {
+    const enabled = this.#plan.mappings.filter(({ parsed }) => parsed.enabled)
+    return [...new Set(enabled.map(({ parsed }) => bareName(parsed.functionName)))]
   }
 
   async #createMappings(api: string, bootstrap: readonly string[]): Promise<string[]> {
