@@ -112,7 +112,7 @@ export class LeafProgram {
     return this.#onSlot(document, this.#numbers.slotOf(bytes, from, to))
   }
 
-  /** Of a whole number that is not negative, and has at most 9 digits. */
+  /** Of a whole number that is not negative, and has at most 15 digits. */
   onInteger(document: number, value: number): number {
     if (value < this.#quick.length) {
       const outcome = this.#quick[value]!

@@ -73,7 +73,7 @@ export class NumberIndex {
     return slot < 0 ? this.#searchExactly(parseDecimal(latin1(bytes, from, to))) : slot
   }
 
-  /** Of a whole number that is not negative, and has at most 9 digits. */
+  /** Of a whole number that is not negative, and has at most 15 digits. */
   slotOfInteger(value: number): number {
     if (this.slots === 1) return 0
     return value < this.small.length ? this.small[value]! : this.#search(value)
@@ -162,10 +162,15 @@ const latin1 = (bytes: Uint8Array, from: number, to: number): string =>
 
 /** Reads numbers without making strings of them. */
 class NumberReader {
-  /** The number that was read last, up to a relative error of 1e-14. */
-  value = 0
+  /** In an array, where a double is no object of its own. */
+  readonly #value = new Float64Array(1)
   /** `value` compares as the number does. */
   isExact = true
+
+  /** The number that was read last, up to a relative error of 1e-14. */
+  get value(): number {
+    return this.#value[0]!
+  }
 
   /** False when it is near the borders of what a double can hold. Zero is never negative. */
   read(bytes: Uint8Array, from: number, to: number): boolean {
@@ -198,7 +203,7 @@ class NumberReader {
     }
     this.isExact = digits <= exactDigits && (mantissa === 0 || (scale >= -22 && scale <= 22))
     if (mantissa === 0) {
-      this.value = 0
+      this.#value[0] = 0
       return true
     }
     if (scale < -290 || scale > 290) return false
@@ -207,7 +212,7 @@ class NumberReader {
       : scale < 0
         ? mantissa / powers[-scale]!
         : mantissa * powers[scale]!
-    this.value = negative ? -value : value
+    this.#value[0] = negative ? -value : value
     return true
   }
 }

@@ -1,13 +1,12 @@
 import { column, type Block } from '../record.ts'
 import { CompiledPatterns, fails, holds } from './compiler.ts'
-import { collectFields } from './fields.ts'
 import type { Json } from './json.ts'
 import { isUtf8 } from './json-bytes.ts'
 import type { Condition, Pattern } from './language.ts'
 import { LeafProgram, type Numbered } from './leaf-program.ts'
 import { explain, matches, type Decided, type Explanation } from './matcher.ts'
+import { MetadataProgram } from './metadata-program.ts'
 import { metadataMembers, readValue, type ValueFormat } from './record-document.ts'
-import { passes } from './tests.ts'
 
 export interface RecordFilterOptions {
   /** What becomes of a record whose value has another format than the pattern asks for (reference 4.2, 15.38). */
@@ -36,7 +35,7 @@ export class RecordFilter {
   readonly #text: LeafProgram
   /** Texts are counted. */
   #texts = 0
-  readonly #metadataNames: ReadonlySet<string>
+  readonly #metadata: MetadataProgram
   readonly #metadataFields: ReadonlySet<string>
   /** By pattern: conditions on headers have to hold in the same header, which only the plain matcher knows. */
   readonly #isPlain: readonly boolean[]
@@ -54,7 +53,7 @@ export class RecordFilter {
     const on = (side: Side): Numbered[] => all.filter(({ condition }) => sideOf(condition) === side)
     this.#conditions = { text: on('text'), json: on('json'), metadata: on('metadata') }
     this.#text = new LeafProgram(this.#conditions.text)
-    this.#metadataNames = new Set(this.#conditions.metadata.map(({ condition }) => condition.name))
+    this.#metadata = new MetadataProgram(this.#conditions.metadata)
     this.#metadataFields = new Set(this.#conditions.metadata.map(({ condition }) => condition.path[0]!))
     this.#isPlain = patterns.map(({ branches }) =>
       branches.some(branch => branch.filter(({ path }) => path[0] === 'headers').length > 1)
@@ -71,7 +70,8 @@ export class RecordFilter {
     const start = block.positions[row * column.stride + column.valueStart]!
     const end = block.positions[row * column.stride + column.valueEnd]!
     const format = this.#look(block.bytes, start, end)
-    if (this.#conditions.metadata.length > 0) this.#lookAtMetadata(block, row)
+    if (this.#conditions.metadata.length > 0)
+      this.#metadata.look(block, row, this.#viewOf(block.bytes), this.#compiled.outside)
     let isMismatch = format !== 'none' && this.#conditions[format === 'json' ? 'text' : 'json'].length > 0
     if (format === 'binary' && this.#conditions.text.length > 0) isMismatch = true
     let isAccepted = false
@@ -99,11 +99,7 @@ export class RecordFilter {
       return 'none'
     }
     if (text.length === 0 && json.length === 0) return 'none'
-    if (this.#viewed !== bytes) {
-      this.#viewed = bytes
-      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-    }
-    const isJson = this.#compiled.scan(bytes, this.#view, start, end)
+    const isJson = this.#compiled.scan(bytes, this.#viewOf(bytes), start, end)
     const mismatched = this.#mismatchPasses ? holds : fails
     if (isJson) {
       for (const { at } of text) outside[at] = mismatched
@@ -121,17 +117,12 @@ export class RecordFilter {
     return 'text'
   }
 
-  #lookAtMetadata(block: Block, row: number): void {
-    const document: Json = { kind: 'object', members: metadataMembers(block, row, this.#metadataFields) }
-    const fields = collectFields(document, this.#metadataNames)
-    for (const { condition, at } of this.#conditions.metadata) {
-      const values = fields.get(condition.name)
-      const isMet =
-        values === undefined
-          ? condition.takesAbsent
-          : values.some(({ value }) => condition.tests.some(test => passes(test, value)))
-      this.#compiled.outside[at] = isMet ? holds : fails
+  #viewOf(bytes: Buffer): DataView {
+    if (this.#viewed !== bytes) {
+      this.#viewed = bytes
+      this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
     }
+    return this.#view
   }
 
   #matchesPlainly(block: Block, row: number, pattern: number): boolean | undefined {

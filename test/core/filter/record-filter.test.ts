@@ -134,6 +134,72 @@ describe('reference 4.1: what can be filtered', () => {
       assert.equal(takes(pattern), false, pattern)
   })
 
+  test('metadata is told over columns as it is over the event, record after record', () => {
+    const numbers = fc.constantFrom('0', '3', '15', '-1', '1e15', '9007199254740991', '1545084650987')
+    const tests = fc.oneof(
+      numbers,
+      numbers.map(each => `{"numeric":[">=",${each}]}`),
+      fc.constantFrom(
+        '"orders"',
+        '"bills"',
+        '"azE="',
+        '""',
+        '{"exists":false}',
+        '{"exists":true}',
+        '{"prefix":"a"}',
+        '{"suffix":"=="}',
+        '"CREATE_TIME"',
+        '{"anything-but":["azE="]}',
+        '{"anything-but":[3]}'
+      )
+    )
+    const names = fc.constantFrom(
+      'topic',
+      'partition',
+      'offset',
+      'timestamp',
+      'timestampType',
+      'key',
+      'topic.x',
+      'headers.a'
+    )
+    const conditions = fc.dictionary(
+      names,
+      tests.map(each => `[${each}]`),
+      { minKeys: 1, maxKeys: 3 }
+    )
+    const patterns = conditions.map(
+      each =>
+        `{${Object.entries(each)
+          .map(([name, list]) => `"${name}":${list}`)
+          .join(',')}}`
+    )
+    const records = fc.record({
+      topic: fc.constantFrom('orders', 'bills'),
+      partition: fc.constantFrom(0, 3),
+      offset: fc.constantFrom(0, 15, 999_999_999_999_999, 1e15, Number.MAX_SAFE_INTEGER),
+      timestamp: fc.constantFrom(-1, 0, 1_545_084_650_987),
+      key: fc.oneof(fc.constantFrom(null, '', 'k1', 'long key '.repeat(50)), fc.uint8Array({ maxLength: 20 }))
+    })
+    fc.assert(
+      fc.property(
+        fc.array(patterns, { minLength: 1, maxLength: 3 }),
+        fc.array(records, { minLength: 1, maxLength: 5 }),
+        (texts, all) => {
+          const { filter } = setup(texts)
+          for (const { topic, partition, ...fields } of all) {
+            const block = blockOf([{ ...fields, value: 'x', headers: [['a', 'b']] }], { topic, partition })
+            assert.equal(
+              filter.accepts(block, 0),
+              filter.explain(block, 0).some(({ matched }) => matched)
+            )
+          }
+        }
+      ),
+      { numRuns: 1_000 }
+    )
+  })
+
   test('a record without a key has no field key', () => {
     assert.equal(setup(['{"key":[{"exists":false}]}']).takes('x'), true)
     assert.equal(setup(['{"key":[{"exists":false}]}']).takes('x', { key: '' }), false)
