@@ -20,8 +20,8 @@ function shuffled(index: number, below: number): number {
 }
 
 const list = (each: (index: number) => string): string => `[${many(each)}]`
-/** On every path that the patterns look at. */
-const everywhere = (json: string): string => `{"a":${json},"d":${json},"z":0}`
+/** On every path that the patterns look at; and two fields that match, but never in one element. */
+const everywhere = (json: string): string => `{"a":${json},"d":${json},"no":[{"p":1},{"q":2}]}`
 
 const scalars: Readonly<Record<string, string>> = {
   'digits, one of a kind': list(() => '1'),
@@ -99,52 +99,72 @@ const ten = (before: string, each: (index: number) => string, after: string, mos
 const threeTens = (): string => {
   const or = (name: string): string =>
     `"${name}":{"$or":[${Array.from({ length: 10 }, (_, at) => `{"k${at}":[1]}`).join(',')}]}`
-  return value(`{"d":{${or('x')},${or('y')},${or('z')}},"no":["no"]}`)
+  return value(`{"d":{${or('x')},${or('y')},${or('z')}},"no":{"p":[1],"q":[2]}}`)
 }
 
-/** By name: patterns, all accepted, none of which takes a value, so that each is looked at to the end. */
+/** By name: patterns, all accepted. None takes a value, but that is seen only when elements of lists are told apart. */
 export const hostilePatterns: Readonly<Record<string, readonly string[]>> = {
-  'one string': [value('{"a":["no"],"no":["no"]}')],
+  'one string': [value('{"a":["no"],"no":{"p":[1],"q":[2]}}')],
   'one number': [value('{"a":[12345],"d":[12345]}')],
-  'fields of one element': [value('{"d":{"a":[1],"b":[2]},"no":["no"]}')],
-  'fields of one element, one missing': [value('{"d":{"a":[1],"b":[{"exists":false}],"c":[2]},"no":["no"]}')],
-  'fields of nested elements': [value('{"d":{"a":{"b":{"a":[1]},"c":[2]},"z":[1]},"a":{"a":[1],"b":[2]},"no":["no"]}')],
+  'fields of one element': [value('{"d":{"a":[1],"b":[2]},"no":{"p":[1],"q":[2]}}')],
+  'fields of one element, one missing': [
+    value('{"d":{"a":[1],"b":[{"exists":false}],"c":[2]},"no":{"p":[1],"q":[2]}}')
+  ],
+  'fields of nested elements': [
+    value('{"d":{"a":{"b":{"a":[1]},"c":[2]},"z":[1]},"a":{"a":[1],"b":[2]},"no":{"p":[1],"q":[2]}}')
+  ],
   '10 × ranges': ten(
     '{"value":{"a":[',
     index => `{"numeric":[">",${index * 7},"<",${index * 7 + 1}]}`,
-    '],"d":[0.5],"no":["no"]}}'
+    '],"d":[0.5],"no":{"p":[1],"q":[2]}}}'
   ),
-  '10 × numbers, one alternative each': ten('{"value":{"$or":[', index => `{"a":[${index}]}`, '],"no":["no"]}}'),
+  '10 × numbers, one alternative each': ten(
+    '{"value":{"$or":[',
+    index => `{"a":[${index}]}`,
+    '],"no":{"p":[1],"q":[2]}}}'
+  ),
   '10 × numbers of 17 digits': ten(
     '{"value":{"a":[',
     index => `9007199254${String(index * 7).padStart(7, '0')}`,
-    '],"no":["no"]}}'
+    '],"no":{"p":[1],"q":[2]}}}'
   ),
-  '10 × strings': ten('{"value":{"a":[', index => `"${index}q"`, '],"no":["no"]}}'),
-  '10 × strings, one alternative each': ten('{"value":{"$or":[', index => `{"a":["${index}q"]}`, '],"no":["no"]}}'),
+  '10 × strings': ten('{"value":{"a":[', index => `"${index}q"`, '],"no":{"p":[1],"q":[2]}}}'),
+  '10 × strings, one alternative each': ten(
+    '{"value":{"$or":[',
+    index => `{"a":["${index}q"]}`,
+    '],"no":{"p":[1],"q":[2]}}}'
+  ),
   '10 × prefixes, one alternative each': ten(
     '{"value":{"$or":[',
     index => `{"a":[{"prefix":"prefix-${index}"}]}`,
-    '],"no":["no"]}}',
+    '],"no":{"p":[1],"q":[2]}}}',
     90
   ),
-  '10 × anything-but': ten('{"value":{"a":[{"anything-but":[', index => `"${index}q"`, ']}],"no":["no"]}}'),
-  '10 × cidr': ten('{"value":{"a":[', index => `{"cidr":"10.${index % 250}.${index % 7}.0/24"}`, '],"no":["no"]}}'),
+  '10 × anything-but': ten('{"value":{"a":[{"anything-but":[', index => `"${index}q"`, ']}],"no":{"p":[1],"q":[2]}}}'),
+  '10 × cidr': ten(
+    '{"value":{"a":[',
+    index => `{"cidr":"10.${index % 250}.${index % 7}.0/24"}`,
+    '],"no":{"p":[1],"q":[2]}}}'
+  ),
   'ignoring case': [
-    value('{"a":[{"equals-ignore-case":"ßabKxſab"},{"prefix":{"equals-ignore-case":"straßenbahn"}}],"no":["no"]}')
+    value(
+      '{"a":[{"equals-ignore-case":"ßabKxſab"},{"prefix":{"equals-ignore-case":"straßenbahn"}}],"no":{"p":[1],"q":[2]}}'
+    )
   ],
   'suffixes and wildcards': [
     value(
-      `{"a":[${Array.from({ length: 8 }, (_, at) => `{"wildcard":"*a${at}b*"}`).join(',')},${Array.from({ length: 20 }, (_, at) => `{"suffix":"x${at}"}`).join(',')}],"no":["no"]}`
+      `{"a":[${Array.from({ length: 8 }, (_, at) => `{"wildcard":"*a${at}b*"}`).join(',')},${Array.from({ length: 20 }, (_, at) => `{"suffix":"x${at}"}`).join(',')}],"no":{"p":[1],"q":[2]}}`
     )
   ],
-  'a wildcard of many stars': [value('{"a":[{"wildcard":"*aba*abb*ac*"}],"no":["no"]}')],
-  '10 × a wildcard': Array.from({ length: 10 }, (_, at) => value(`{"a":[{"wildcard":"*ab${at}*b${at}"}],"no":["no"]}`)),
-  '10 × names': ten('{"value":{"d":{', index => `"k${index}":[1]`, '},"no":["no"]}}', 250),
+  'a wildcard of many stars': [value('{"a":[{"wildcard":"*aba*abb*ac*"}],"no":{"p":[1],"q":[2]}}')],
+  '10 × a wildcard': Array.from({ length: 10 }, (_, at) =>
+    value(`{"a":[{"wildcard":"*ab${at}*b${at}"}],"no":{"p":[1],"q":[2]}}`)
+  ),
+  '10 × names': ten('{"value":{"d":{', index => `"k${index}":[1]`, '},"no":{"p":[1],"q":[2]}}}', 250),
   '10 × 1,000 alternatives of elements': Array.from({ length: 10 }, threeTens),
   '10 × alternatives of ten fields': ten(
     '{"value":{"d":{"$or":[',
     index => `{"f${index % 10}":[${Math.trunc(index / 10) % 10}],"f${(index + 1) % 10}":[${index % 7}]}`,
-    ']},"no":["no"]}}'
+    ']},"no":{"p":[1],"q":[2]}}}'
   )
 }
