@@ -1,4 +1,5 @@
 import { byAbsence, infeasible, type ElementPlan, type Plan } from './element-plan.ts'
+import { shapesOf, type Shape } from './element-shape.ts'
 import { closing, isArrayOpening, nodeOfOpening, type ElementTape } from './element-tape.ts'
 import { FindingPool } from './finding-pool.ts'
 import type { PathNode } from './path-node.ts'
@@ -7,6 +8,8 @@ import type { PathNode } from './path-node.ts'
 const tableSize = 1 << 14
 /** Findings that are kept; with more, all but the open ones are worked out again. */
 const maxFindings = 16_384
+/** And so many words of them all. */
+const maxWords = 1 << 20
 /** At most so many are made of one entry. */
 const perEntry = 4
 
@@ -20,19 +23,21 @@ const [openObject, openArray, ended] = [0, 1, 2]
  * field is looked for in the chosen element only when a condition before it has chosen one.
  *
  * Findings are numbered, and what a finding becomes by the next value is worked out once: documents may be long, but their
- * elements are of few kinds. A finding is a list: what it is about, which children were there, results, which fields have
- * values within. The results of an open object are those of its children, all others have one for each demand at their node.
+ * elements are of few kinds. A finding is a list: what it is about, which children were there, which fields have values
+ * within, and then what is satisfied: number of a demand at its node, and the result. An open object has that of its children.
  */
 export class ElementMatcher {
   readonly #plan: ElementPlan
   readonly #nodes: readonly PathNode[]
   readonly #presenceWords: number
-  /** By node: where its results lie among those of its parent's children. */
-  readonly #places: Int32Array
-  /** By node: how many results its children have. */
-  readonly #childResults: Int32Array
+  /** By id of a node. */
+  readonly #shapes: readonly (Shape | undefined)[]
   readonly #pool = new FindingPool()
+  /** By value as on the tape: its finding. */
+  readonly #values = new Map<number, number>()
   #scratch = new Int32Array(64)
+  /** Of the list in the scratch. */
+  #length = 0
   /** Steps by finding and what comes next: a value as on the tape, or -1 - the finding of one that has ended. */
   readonly #stepFrom = new Int32Array(tableSize).fill(-1)
   readonly #stepBy = new Int32Array(tableSize)
@@ -43,38 +48,36 @@ export class ElementMatcher {
   readonly #beginnings: Int32Array
   /** Findings that are open, by depth. */
   #open = new Int32Array(64)
-  /** What was found at the root of the last document; undefined when names are repeated in objects. */
-  #root: Int32Array | undefined
+  /** Demands of the root that the last document satisfies. */
+  readonly #satisfied = new Set<number>()
+  /** False when names were repeated. */
+  #isTold = false
 
   constructor(plan: ElementPlan, nodes: readonly PathNode[]) {
     this.#plan = plan
     this.#nodes = nodes
     this.#presenceWords = (plan.presences + 31) >> 5
     this.#beginnings = new Int32Array(nodes.length * 2)
-    this.#places = new Int32Array(nodes.length)
-    this.#childResults = Int32Array.from(nodes, ({ children }) => {
-      let results = 0
-      for (const { id } of children) {
-        this.#places[id] = results
-        results += plan.nodes[id]?.demands.length ?? 0
-      }
-      return results
-    })
+    this.#shapes = shapesOf(plan, nodes)
   }
 
   /** Reads a document. */
   read(tape: ElementTape): void {
     const found = tape.isBeyond ? -1 : this.#walk(tape)
-    this.#root = found < 0 ? undefined : this.#pool.listOf(found)
+    this.#isTold = found >= 0
+    this.#satisfied.clear()
+    if (found < 0) return
+    const root = this.#pool.listOf(found)
+    for (let at = 1 + seenWords(this.#nodes[0]!) + this.#presenceWords; at < root.length; at += 2)
+      this.#satisfied.add(root[at]!)
   }
 
   /** Does the document that was read last match? Undefined when that takes the plain matcher. */
   matches(pattern: number, outside: Uint8Array): boolean | undefined {
     const branches = this.#plan.patterns[pattern]!
-    if (branches === 'irregular' || this.#root === undefined) return undefined
-    const first = 1 + seenWords(this.#nodes[0]!)
+    if (branches === 'irregular' || !this.#isTold) return undefined
     for (const { demand, outside: conditions } of branches) {
-      if (demand >= 0 && this.#root[first + demand] === infeasible) continue
+      if (demand >= 0 && !this.#satisfied.has(demand)) continue
       let isOpen = true
       for (const at of conditions) isOpen &&= outside[at] === 1
       if (isOpen) return true
@@ -87,7 +90,7 @@ export class ElementMatcher {
     let depth = 0
     let finding = -1
     for (let at = 0; at < length; at++) {
-      if (this.#pool.size > maxFindings) finding = this.#startAnew(depth, finding)
+      if (this.#pool.size > maxFindings || this.#pool.words > maxWords) finding = this.#startAnew(depth, finding)
       const entry = entries[at]!
       if (entry >= 0) finding = this.#step(finding, entry)
       else if (entry === closing) {
@@ -108,7 +111,7 @@ export class ElementMatcher {
   #step(from: number, by: number): number {
     const place = (Math.imul(from, 0x9e3779b1) ^ Math.imul(by, 0x85ebca6b)) >>> 18
     if (this.#stepFrom[place] === from && this.#stepBy[place] === by) return this.#stepTo[place]!
-    const to = by >= 0 ? this.#withValue(from, by) : this.#with(from, this.#pool.listOf(-1 - by))
+    const to = this.#with(from, by >= 0 ? this.#valueOf(by) : this.#pool.listOf(-1 - by))
     if (to >= 0) {
       this.#stepFrom[place] = from
       this.#stepBy[place] = by
@@ -120,28 +123,29 @@ export class ElementMatcher {
   #beginning(entry: number): number {
     const known = this.#beginnings[-2 - entry]!
     if (known !== 0) return known - 1
-    const node = this.#nodes[nodeOfOpening(entry)]!
-    const first = this.#blank(node, isArrayOpening(entry) ? openArray : openObject)
-    const presences = first + this.#resultsOf(node, isArrayOpening(entry) ? openArray : openObject)
-    this.#scratch.fill(infeasible, first, presences)
-    const found = this.#keep(presences)
+    this.#blank(this.#nodes[nodeOfOpening(entry)]!, isArrayOpening(entry) ? openArray : openObject)
+    const found = this.#keep()
     this.#beginnings[-2 - entry] = found + 1
     return found
   }
 
-  /** A value that is neither object nor array, within what is open. */
-  #withValue(from: number, entry: number): number {
-    const node = this.#nodes[entry % this.#nodes.length]!
-    const outcome = Math.trunc(entry / this.#nodes.length)
-    const { demands, presence } = this.#plan.nodes[node.id]!
-    const first = this.#blank(node, ended)
-    for (const [at, { own, takesAbsence }] of demands.entries()) {
-      const isMet = own !== undefined && node.leaf!.outcomePasses(outcome, own.place)
-      this.#scratch[first + at] = isMet ? own.order : own === undefined && takesAbsence ? byAbsence : infeasible
+  /** A value that is neither object nor array. */
+  #valueOf(entry: number): Int32Array {
+    let known = this.#values.get(entry)
+    if (known === undefined) {
+      const node = this.#nodes[entry % this.#nodes.length]!
+      const { presence } = this.#plan.nodes[node.id]!
+      const { ownDemands, withoutOwn } = this.#shapes[node.id]!
+      const passing = node.leaf?.passing(Math.trunc(entry / this.#nodes.length)) ?? []
+      const results = passing.flatMap(place => ownDemands.get(place) ?? [])
+      this.#blank(node, ended)
+      if (presence >= 0) this.#scratch[1 + seenWords(node) + (presence >> 5)]! |= 1 << (presence & 31)
+      for (const { demand, order } of [...results, ...withoutOwn].sort((left, right) => left.demand - right.demand))
+        this.#push(demand, order)
+      known = this.#keep()
+      this.#values.set(entry, known)
     }
-    const presences = first + demands.length
-    if (presence >= 0) this.#scratch[presences + (presence >> 5)]! |= 1 << (presence & 31)
-    return this.#with(from, this.#pool.listOf(this.#keep(presences)))
+    return this.#pool.listOf(known)
   }
 
   /** What is open, with a value that has ended; -1 when there was one of its name, and more than one condition within. */
@@ -150,35 +154,57 @@ export class ElementMatcher {
     const node = this.#nodes[Math.trunc(list[0]! / 3)]!
     const child = this.#nodes[Math.trunc(value[0]! / 3)]!
     const about = list[0]! % 3
-    const scratch = this.#scratch
-    const first = 1 + seenWords(node)
-    const inner = 1 + seenWords(child)
-    const { demands } = this.#plan.nodes[child.id]!
-    scratch.set(list)
-    if (about === openArray) {
-      // Of the elements that satisfy, the one with the earliest condition asks least of the other elements.
-      for (let at = 0; at < demands.length; at++) {
-        const candidate = value[inner + at]!
-        const best = scratch[first + at]!
-        if (candidate !== infeasible && (best === infeasible || candidate < best)) scratch[first + at] = candidate
-      }
-    } else {
+    const presences = 1 + seenWords(node)
+    const first = presences + this.#presenceWords
+    const inner = 1 + seenWords(child) + this.#presenceWords
+    this.#blank(node, about)
+    this.#scratch.set(list.subarray(0, first))
+    for (let word = 0; word < this.#presenceWords; word++)
+      this.#scratch[presences + word]! |= value[inner - this.#presenceWords + word]!
+    if (about === openArray) this.#mergeElement(list, first, value, inner)
+    else {
       const [word, bit] = [1 + (child.place >> 5), 1 << (child.place & 31)]
-      const results = first + this.#places[child.id]!
-      if ((scratch[word]! & bit) === 0)
-        for (let at = 0; at < demands.length; at++) scratch[results + at] = value[inner + at]!
+      const isRepeated = (list[word]! & bit) !== 0
+      const { place, isSimple } = this.#shapes[child.id]!
+      // Conditions may choose from two values of one name independently: rare enough for the plain matcher.
+      if (isRepeated && !isSimple) return -1
+      this.#scratch[word]! |= bit
+      if (isRepeated) this.#mergeRepeated(list, first, value, inner, child)
       else {
-        // Conditions may choose from two values of one name independently: rare enough for the plain matcher.
-        if (demands.some(({ conditions }) => conditions.length > 1)) return -1
-        for (let at = 0; at < demands.length; at++)
-          scratch[results + at] = either(scratch[results + at]!, value[inner + at]!)
+        for (let at = first; at < list.length; at += 2) this.#push(list[at]!, list[at + 1]!)
+        for (let at = inner; at < value.length; at += 2) this.#push(place + value[at]!, value[at + 1]!)
       }
-      scratch[word]! |= bit
     }
-    const presences = first + this.#resultsOf(node, about)
-    const innerPresences = inner + demands.length
-    for (let word = 0; word < this.#presenceWords; word++) scratch[presences + word]! |= value[innerPresences + word]!
-    return this.#keep(presences)
+    return this.#keep()
+  }
+
+  /** Of the elements that satisfy, the one with the earliest condition asks least of the other elements. */
+  #mergeElement(list: Int32Array, left: number, value: Int32Array, right: number): void {
+    while (left < list.length || right < value.length) {
+      const difference = (list[left] ?? byAbsence) - (value[right] ?? byAbsence)
+      const best = difference < 0 ? list[left + 1]! : value[right + 1]!
+      if (difference === 0) this.#push(list[left]!, Math.min(best, list[left + 1]!))
+      else this.#push(difference < 0 ? list[left]! : value[right]!, best)
+      if (difference <= 0) left += 2
+      if (difference >= 0) right += 2
+    }
+  }
+
+  /** One condition each: one that passes is enough, and missing is what has no value at all. */
+  #mergeRepeated(list: Int32Array, first: number, value: Int32Array, inner: number, child: PathNode): void {
+    const { place } = this.#shapes[child.id]!
+    const before = new Map<number, number>()
+    const now = new Map<number, number>()
+    for (let at = first; at < list.length; at += 2) {
+      const demand = list[at]! - place
+      if (demand >= 0 && demand < this.#plan.nodes[child.id]!.demands.length) before.set(demand, list[at + 1]!)
+      else this.#push(list[at]!, list[at + 1]!)
+    }
+    for (let at = inner; at < value.length; at += 2) now.set(value[at]!, value[at + 1]!)
+    for (const demand of new Set([...before.keys(), ...now.keys()])) {
+      const both = either(before.get(demand) ?? infeasible, now.get(demand) ?? infeasible)
+      if (both !== infeasible) this.#push(place + demand, both)
+    }
   }
 
   /** What an open object or array is as a value. */
@@ -187,78 +213,70 @@ export class ElementMatcher {
     if (known !== 0) return known - 1
     const list = this.#pool.listOf(finding)
     const node = this.#nodes[Math.trunc(list[0]! / 3)]!
-    const about = list[0]! % 3
-    const plan = this.#plan.nodes[node.id]!
-    const first = this.#blank(node, ended)
-    const presences = first + plan.demands.length
-    const listPresences = first + this.#resultsOf(node, about)
-    for (let word = 0; word < this.#presenceWords; word++) this.#scratch[presences + word] = list[listPresences + word]!
-    if (about === openArray) this.#endArray(plan, list, first)
-    else this.#endObject(plan, node, list, first)
-    const result = this.#keep(presences)
+    const presences = 1 + seenWords(node)
+    const first = presences + this.#presenceWords
+    this.#blank(node, ended)
+    this.#scratch.set(list.subarray(presences, first), presences)
+    if (list[0]! % 3 === openArray) this.#endArray(this.#plan.nodes[node.id]!, this.#shapes[node.id]!, list, presences)
+    else this.#endObject(node, list, first)
+    const result = this.#keep()
     this.#endedAs[finding] = result + 1
     return result
   }
 
   /** All parts of a demand must be satisfied; the earliest of their conditions is the whole's. */
-  #endObject({ demands, parts }: Plan, node: PathNode, list: Int32Array, first: number): void {
-    const scratch = this.#scratch
-    for (let at = 0; at < demands.length; at++) {
-      const { own } = demands[at]!
-      scratch[first + at] = own === undefined || own.takesAbsent ? byAbsence : infeasible
-    }
-    for (const { id, place } of node.children) {
-      const child = this.#plan.nodes[id]
-      if (child === undefined) continue
-      const isThere = (list[1 + (place >> 5)]! & (1 << (place & 31))) !== 0
-      const results = first + this.#places[id]!
-      for (const { demand, wholes } of parts[place]!) {
-        const absent = child.demands[demand]!.takesAbsence ? byAbsence : infeasible
-        const part = isThere ? list[results + demand]! : absent
-        for (const whole of wholes) {
-          const before = scratch[first + whole]!
-          if (part === infeasible || (before !== infeasible && part < before)) scratch[first + whole] = part
-        }
+  #endObject(node: PathNode, list: Int32Array, first: number): void {
+    const { wholesOf, absentParts, needed, absentOwn } = this.#shapes[node.id]!
+    const earliest = new Map<number, number>()
+    const counts = new Map<number, number>()
+    const count = (wholes: readonly number[], order: number): void => {
+      for (const whole of wholes) {
+        counts.set(whole, (counts.get(whole) ?? 0) + 1)
+        earliest.set(whole, Math.min(earliest.get(whole) ?? byAbsence, order))
       }
     }
+    for (let at = first; at < list.length; at += 2) count(wholesOf[list[at]!]!, list[at + 1]!)
+    for (const [place, wholes] of absentParts)
+      if ((list[1 + (place >> 5)]! & (1 << (place & 31))) === 0) count(wholes, byAbsence)
+    for (const demand of absentOwn) earliest.set(demand, byAbsence)
+    const satisfied = [...earliest.keys()].filter(demand => (counts.get(demand) ?? 0) === needed[demand])
+    for (const demand of satisfied.sort((left, right) => left - right)) this.#push(demand, earliest.get(demand)!)
   }
 
   /** Conditions before the first that chose an element are satisfied by absence only if no element at all has the field. */
-  #endArray({ demands }: Plan, list: Int32Array, first: number): void {
-    const scratch = this.#scratch
-    const presences = first + demands.length
-    for (const [at, { conditions, own, takesAbsence }] of demands.entries()) {
-      const chosen = list[first + at]!
-      scratch[first + at] = chosen
+  #endArray({ demands }: Plan, { absentDemands }: Shape, list: Int32Array, presences: number): void {
+    const results = new Map<number, number>(absentDemands.map(demand => [demand, byAbsence]))
+    for (let at = presences + this.#presenceWords; at < list.length; at += 2) results.set(list[at]!, list[at + 1]!)
+    for (const demand of [...results.keys()].sort((left, right) => left - right)) {
+      const chosen = results.get(demand)!
+      const { conditions, own } = demands[demand]!
       // With one condition, a value that passes is enough, whatever the others are.
-      if (own !== undefined && chosen === own.order) continue
-      let best = chosen === infeasible && takesAbsence ? byAbsence : chosen
-      for (const { order, presence } of conditions) {
-        const isThere = presence >= 0 && (scratch[presences + (presence >> 5)]! & (1 << (presence & 31))) !== 0
-        if (isThere && order < best) best = infeasible
-      }
-      scratch[first + at] = best
+      const isSure = own !== undefined && chosen === own.order
+      const isBroken = conditions.some(
+        ({ order, presence }) =>
+          presence >= 0 && order < chosen && (list[presences + (presence >> 5)]! & (1 << (presence & 31))) !== 0
+      )
+      if (isSure || !isBroken) this.#push(demand, chosen)
     }
   }
 
-  /** Begins a list about a node in the scratch; returns where its results begin. */
-  #blank(node: PathNode, about: number): number {
-    const first = 1 + seenWords(node)
-    const length = first + this.#resultsOf(node, about) + this.#presenceWords
-    while (this.#scratch.length < length) this.#scratch = wider(this.#scratch)
-    this.#scratch.fill(0, 0, length)
+  /** Begins a list about a node in the scratch, without results. */
+  #blank(node: PathNode, about: number): void {
+    this.#length = 1 + seenWords(node) + this.#presenceWords
+    while (this.#scratch.length < this.#length) this.#scratch = wider(this.#scratch)
+    this.#scratch.fill(0, 0, this.#length)
     this.#scratch[0] = node.id * 3 + about
-    return first
   }
 
-  /** How many results a list has. */
-  #resultsOf(node: PathNode, about: number): number {
-    return about === openObject ? this.#childResults[node.id]! : this.#plan.nodes[node.id]!.demands.length
+  #push(demand: number, order: number): void {
+    if (this.#length + 2 > this.#scratch.length) this.#scratch = wider(this.#scratch)
+    this.#scratch[this.#length++] = demand
+    this.#scratch[this.#length++] = order
   }
 
-  /** The number of the list in the scratch, whose presences begin at `presences`. */
-  #keep(presences: number): number {
-    return this.#pool.numberOf(this.#scratch, presences + this.#presenceWords)
+  /** The number of the list in the scratch. */
+  #keep(): number {
+    return this.#pool.numberOf(this.#scratch, this.#length)
   }
 
   /** Forgets all but what is open. */
@@ -266,6 +284,7 @@ export class ElementMatcher {
     const open = Array.from(this.#open.subarray(1, depth), number => this.#pool.listOf(number))
     const last = this.#pool.listOf(finding)
     this.#pool.clear()
+    this.#values.clear()
     this.#stepFrom.fill(-1)
     this.#endedAs.fill(0)
     this.#beginnings.fill(0)

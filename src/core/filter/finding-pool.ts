@@ -6,6 +6,9 @@ export class FindingPool {
   /** By list: the one before with the same hash, or -1. */
   readonly #before: number[] = []
 
+  /** Of all lists. */
+  words = 0
+
   get size(): number {
     return this.#lists.length
   }
@@ -23,6 +26,7 @@ export class FindingPool {
       if (isEqual(this.#lists[number]!, list, length)) return number
     this.#last.set(hash, this.#lists.length)
     this.#before.push(last)
+    this.words += length
     return this.#lists.push(list.slice(0, length)) - 1
   }
 
@@ -30,6 +34,7 @@ export class FindingPool {
     this.#lists.length = 0
     this.#before.length = 0
     this.#last.clear()
+    this.words = 0
   }
 }
 

@@ -64,12 +64,13 @@ export class LeafProgram {
     return this.#document === document && (this.#passed[condition >> 5]! & (1 << (condition & 31))) !== 0
   }
 
-  /** Do values of this outcome pass a condition, counted from 0? */
-  outcomePasses(outcome: number, condition: number): boolean {
-    const end = this.#ends[outcome]!
-    for (let at = outcome === 0 ? 0 : this.#ends[outcome - 1]!; at < end; at += 2)
-      if (this.#pairs[at] === condition >> 5) return (this.#pairs[at + 1]! & (1 << (condition & 31))) !== 0
-    return false
+  /** Conditions that values of this outcome pass, counted from 0. */
+  passing(outcome: number): number[] {
+    const conditions: number[] = []
+    for (let at = outcome === 0 ? 0 : this.#ends[outcome - 1]!; at < this.#ends[outcome]!; at += 2)
+      for (let bit = 0; bit < 32; bit++)
+        if ((this.#pairs[at + 1]! & (1 << bit)) !== 0) conditions.push(this.#pairs[at]! * 32 + bit)
+    return conditions
   }
 
   /** `bytes` from `from` to `to` is the string without quotes and escapes. Returns its outcome. */
