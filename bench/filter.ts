@@ -13,7 +13,7 @@ const rounds = Number(process.argv[2] ?? 9)
 const bytesPerRound = 12_000_000
 
 /** Rounds of a hostile pair, and CPU time of each; there are hundreds of pairs. */
-const [hostileRounds, hostileMicroseconds] = [5, 4_000]
+const [hostileRounds, hostileMicroseconds] = [3, 4_000]
 
 /** A nested order of about 900 bytes; one in ten is of the kind the patterns take. */
 function order(index: number): string {
@@ -159,7 +159,7 @@ function measureHostile(name: string, patterns: readonly string[], text: string)
     )
   }
   // Until it is compiled for good, which takes V8 a while for so large a loop.
-  for (let warm = 0; warm < 12; warm++) repeated(accept)
+  for (let warm = 0; warm < 5; warm++) repeated(accept)
   const pairs = Array.from({ length: hostileRounds }, () => ({ ours: repeated(accept), parse: repeated(parse) }))
   const perKb = (of: (pair: { ours: number; parse: number }) => number): number =>
     spread(pairs.map(of)).median / (bytes / 1024)

@@ -2,6 +2,7 @@ import { byAbsence, infeasible, type ElementPlan, type Plan } from './element-pl
 import { shapesOf, type Shape } from './element-shape.ts'
 import { closing, isArrayOpening, nodeOfOpening, type ElementTape } from './element-tape.ts'
 import { FindingPool } from './finding-pool.ts'
+import { VariedArray } from './varied-array.ts'
 import type { PathNode } from './path-node.ts'
 
 /** Places of the table of steps. */
@@ -12,6 +13,11 @@ const maxFindings = 16_384
 const maxWords = 1 << 20
 /** At most so many are made of one entry. */
 const perEntry = 4
+
+/** Steps of one document that are worked out and kept; more, and arrays are not told apart by what was in them. */
+const maxWorkedOut = 64
+/** Stands for the finding of such an array. */
+const varied = 0x7fffffff
 
 /** What a finding is about: an object or an array that is open, or a value that has ended. */
 const [openObject, openArray, ended] = [0, 1, 2]
@@ -38,6 +44,13 @@ export class ElementMatcher {
   #scratch = new Int32Array(64)
   /** Of the list in the scratch. */
   #length = 0
+  /** By demand, while an object ends: parts that are satisfied, and the earliest of their conditions. */
+  #counts = new Int32Array(64)
+  #earliest = new Int32Array(64)
+  /** Steps of the document that had to be worked out. */
+  #workedOut = 0
+  /** By depth: an array with too many kinds of elements to number what it becomes with each. */
+  readonly #varied: (VariedArray | undefined)[] = []
   /** Steps by finding and what comes next: a value as on the tape, or -1 - the finding of one that has ended. */
   readonly #stepFrom = new Int32Array(tableSize).fill(-1)
   readonly #stepBy = new Int32Array(tableSize)
@@ -89,15 +102,16 @@ export class ElementMatcher {
   #walk({ entries, length }: ElementTape): number {
     let depth = 0
     let finding = -1
+    this.#workedOut = 0
     for (let at = 0; at < length; at++) {
       if (this.#pool.size > maxFindings || this.#pool.words > maxWords) finding = this.#startAnew(depth, finding)
       const entry = entries[at]!
-      if (entry >= 0) finding = this.#step(finding, entry)
+      if (entry >= 0) finding = this.#step(finding, entry, depth)
       else if (entry === closing) {
-        const result = this.#end(finding)
+        const result = finding === varied ? this.#endVaried(depth) : this.#end(finding)
         depth--
         if (depth === 0) return result
-        finding = this.#step(this.#open[depth]!, -1 - result)
+        finding = this.#step(this.#open[depth]!, -1 - result, depth)
       } else {
         if (depth === this.#open.length) this.#open = wider(this.#open)
         this.#open[depth++] = finding
@@ -108,16 +122,45 @@ export class ElementMatcher {
     throw new Error('a document without an end was let through')
   }
 
-  #step(from: number, by: number): number {
+  #step(from: number, by: number, depth: number): number {
+    if (from === varied) return this.#stepVaried(by, depth)
     const place = (Math.imul(from, 0x9e3779b1) ^ Math.imul(by, 0x85ebca6b)) >>> 18
     if (this.#stepFrom[place] === from && this.#stepBy[place] === by) return this.#stepTo[place]!
-    const to = this.#with(from, by >= 0 ? this.#valueOf(by) : this.#pool.listOf(-1 - by))
+    if (++this.#workedOut > maxWorkedOut && this.#pool.listOf(from)[0]! % 3 === openArray) {
+      const list = this.#pool.listOf(from)
+      const array = (this.#varied[depth] ??= new VariedArray())
+      array.begin(list, this.#firstResult(list))
+      return this.#stepVaried(by, depth)
+    }
+    const to = this.#with(from, this.#pool.listOf(by >= 0 ? this.#valueOf(by) : -1 - by))
     if (to >= 0) {
       this.#stepFrom[place] = from
       this.#stepBy[place] = by
       this.#stepTo[place] = to
     }
     return to
+  }
+
+  #stepVaried(by: number, depth: number): number {
+    const value = by >= 0 ? this.#valueOf(by) : -1 - by
+    const array = this.#varied[depth]!
+    if (array.isNew(value)) {
+      const list = this.#pool.listOf(value)
+      array.add(list, this.#firstResult(list), this.#presenceWords)
+    }
+    return varied
+  }
+
+  #endVaried(depth: number): number {
+    const list = this.#varied[depth]!.list()
+    this.#beginEnded(list)
+    const node = this.#nodes[Math.trunc(list[0]! / 3)]!
+    this.#endArray(this.#plan.nodes[node.id]!, this.#shapes[node.id]!, list, 1 + seenWords(node))
+    return this.#keep()
+  }
+
+  #firstResult(list: Int32Array): number {
+    return 1 + seenWords(this.#nodes[Math.trunc(list[0]! / 3)]!) + this.#presenceWords
   }
 
   #beginning(entry: number): number {
@@ -130,7 +173,7 @@ export class ElementMatcher {
   }
 
   /** A value that is neither object nor array. */
-  #valueOf(entry: number): Int32Array {
+  #valueOf(entry: number): number {
     let known = this.#values.get(entry)
     if (known === undefined) {
       const node = this.#nodes[entry % this.#nodes.length]!
@@ -145,7 +188,7 @@ export class ElementMatcher {
       known = this.#keep()
       this.#values.set(entry, known)
     }
-    return this.#pool.listOf(known)
+    return known
   }
 
   /** What is open, with a value that has ended; -1 when there was one of its name, and more than one condition within. */
@@ -158,7 +201,7 @@ export class ElementMatcher {
     const first = presences + this.#presenceWords
     const inner = 1 + seenWords(child) + this.#presenceWords
     this.#blank(node, about)
-    this.#scratch.set(list.subarray(0, first))
+    for (let at = 0; at < first; at++) this.#scratch[at] = list[at]!
     for (let word = 0; word < this.#presenceWords; word++)
       this.#scratch[presences + word]! |= value[inner - this.#presenceWords + word]!
     if (about === openArray) this.#mergeElement(list, first, value, inner)
@@ -171,8 +214,15 @@ export class ElementMatcher {
       this.#scratch[word]! |= bit
       if (isRepeated) this.#mergeRepeated(list, first, value, inner, child)
       else {
-        for (let at = first; at < list.length; at += 2) this.#push(list[at]!, list[at + 1]!)
-        for (let at = inner; at < value.length; at += 2) this.#push(place + value[at]!, value[at + 1]!)
+        let length = this.#length
+        while (this.#scratch.length < list.length + value.length) this.#scratch = wider(this.#scratch)
+        const scratch = this.#scratch
+        for (let at = first; at < list.length; at++) scratch[length++] = list[at]!
+        for (let at = inner; at < value.length; at += 2) {
+          scratch[length++] = place + value[at]!
+          scratch[length++] = value[at + 1]!
+        }
+        this.#length = length
       }
     }
     return this.#keep()
@@ -215,8 +265,7 @@ export class ElementMatcher {
     const node = this.#nodes[Math.trunc(list[0]! / 3)]!
     const presences = 1 + seenWords(node)
     const first = presences + this.#presenceWords
-    this.#blank(node, ended)
-    this.#scratch.set(list.subarray(presences, first), presences)
+    this.#beginEnded(list)
     if (list[0]! % 3 === openArray) this.#endArray(this.#plan.nodes[node.id]!, this.#shapes[node.id]!, list, presences)
     else this.#endObject(node, list, first)
     const result = this.#keep()
@@ -224,23 +273,48 @@ export class ElementMatcher {
     return result
   }
 
+  /** In the scratch, with the presences of what was open. */
+  #beginEnded(list: Int32Array): void {
+    const node = this.#nodes[Math.trunc(list[0]! / 3)]!
+    const presences = 1 + seenWords(node)
+    this.#blank(node, ended)
+    this.#scratch.set(list.subarray(presences, presences + this.#presenceWords), presences)
+  }
+
   /** All parts of a demand must be satisfied; the earliest of their conditions is the whole's. */
   #endObject(node: PathNode, list: Int32Array, first: number): void {
     const { wholesOf, absentParts, needed, absentOwn } = this.#shapes[node.id]!
-    const earliest = new Map<number, number>()
-    const counts = new Map<number, number>()
-    const count = (wholes: readonly number[], order: number): void => {
-      for (const whole of wholes) {
-        counts.set(whole, (counts.get(whole) ?? 0) + 1)
-        earliest.set(whole, Math.min(earliest.get(whole) ?? byAbsence, order))
+    const touched: number[] = []
+    if (this.#counts.length < needed.length) {
+      this.#counts = new Int32Array(needed.length)
+      this.#earliest = new Int32Array(needed.length)
+    }
+    const counts = this.#counts
+    const earliest = this.#earliest
+    for (let at = first; at < list.length; at += 2) {
+      const order = list[at + 1]!
+      for (const whole of wholesOf[list[at]!]!) {
+        if (counts[whole]!++ === 0) {
+          touched.push(whole)
+          earliest[whole] = order
+        } else if (order < earliest[whole]!) earliest[whole] = order
       }
     }
-    for (let at = first; at < list.length; at += 2) count(wholesOf[list[at]!]!, list[at + 1]!)
-    for (const [place, wholes] of absentParts)
-      if ((list[1 + (place >> 5)]! & (1 << (place & 31))) === 0) count(wholes, byAbsence)
-    for (const demand of absentOwn) earliest.set(demand, byAbsence)
-    const satisfied = [...earliest.keys()].filter(demand => (counts.get(demand) ?? 0) === needed[demand])
-    for (const demand of satisfied.sort((left, right) => left - right)) this.#push(demand, earliest.get(demand)!)
+    for (const [place, wholes] of absentParts) {
+      if ((list[1 + (place >> 5)]! & (1 << (place & 31))) !== 0) continue
+      for (const whole of wholes) {
+        if (counts[whole]!++ > 0) continue
+        touched.push(whole)
+        earliest[whole] = byAbsence
+      }
+    }
+    const satisfied = touched.filter(demand => counts[demand] === needed[demand])
+    for (const demand of touched) counts[demand] = 0
+    for (const demand of absentOwn) {
+      satisfied.push(demand)
+      earliest[demand] = byAbsence
+    }
+    for (const demand of satisfied.sort((left, right) => left - right)) this.#push(demand, earliest[demand]!)
   }
 
   /** Conditions before the first that chose an element are satisfied by absence only if no element at all has the field. */
@@ -281,15 +355,22 @@ export class ElementMatcher {
 
   /** Forgets all but what is open. */
   #startAnew(depth: number, finding: number): number {
-    const open = Array.from(this.#open.subarray(1, depth), number => this.#pool.listOf(number))
-    const last = this.#pool.listOf(finding)
+    const open = Array.from(this.#open.subarray(1, depth), number => this.#listOf(number))
+    const last = this.#listOf(finding)
+    for (const array of this.#varied) array?.forgetNumbers()
     this.#pool.clear()
     this.#values.clear()
     this.#stepFrom.fill(-1)
     this.#endedAs.fill(0)
     this.#beginnings.fill(0)
-    for (const [at, list] of open.entries()) this.#open[at + 1] = this.#pool.numberOf(list, list.length)
-    return this.#pool.numberOf(last, last.length)
+    const numberOf = (list: Int32Array | undefined): number =>
+      list === undefined ? varied : this.#pool.numberOf(list, list.length)
+    for (const [at, list] of open.entries()) this.#open[at + 1] = numberOf(list)
+    return numberOf(last)
+  }
+
+  #listOf(finding: number): Int32Array | undefined {
+    return finding === varied ? undefined : this.#pool.listOf(finding)
   }
 }
 
