@@ -1,5 +1,5 @@
 // The filter alone, on one thread: records per second on nested JSON of 900 bytes, beside JSON.parse of the same; and what
-// hostile values and patterns cost by KB of value.
+// hostile values and patterns cost by KB of value, beside JSON.parse and bare loops.
 //   node bench/filter.ts [ROUNDS]
 import { parsePattern } from '../src/core/filter/language.ts'
 import { RecordFilter } from '../src/core/filter/record-filter.ts'
@@ -123,6 +123,32 @@ const parse = spread(
 ).median
 console.log(`| JSON.parse alone, text at hand | | ${(parse / texts.length).toFixed(2)} | |`)
 
+/** What JavaScript takes at least to look at each byte of a list of digits: a sum, and what tells digits, commas and quotes apart. */
+function bareLoops(): readonly (readonly [string, number])[] {
+  const bytes = Buffer.from(`[${'1,'.repeat(500_000)}1]`)
+  const loops: Readonly<Record<string, () => number>> = {
+    'adding the bytes up': () => {
+      let sum = 0
+      for (let at = 0; at < bytes.length; at++) sum = (sum + bytes[at]!) | 0
+      return sum
+    },
+    'telling digits, commas and quotes apart': () => {
+      let told = 0
+      for (let at = 0; at < bytes.length; at++) {
+        const byte = bytes[at]!
+        if (byte === 44) told++
+        else if (byte >= 48 && byte <= 57) told += 2
+        else if (byte === 34) told += 3
+      }
+      return told
+    }
+  }
+  return Object.entries(loops).map(([name, loop]) => {
+    const costs = Array.from({ length: rounds + 10 }, () => cpuMicroseconds(loop)).slice(10)
+    return [name, spread(costs).median / (bytes.length / 1024)]
+  })
+}
+
 /** What a value costs beside its bytes read by JSON.parse, by KB. */
 interface HostileCost {
   readonly name: string
@@ -170,6 +196,10 @@ function measureHostile(name: string, patterns: readonly string[], text: string)
     ratio: spread(pairs.map(({ ours, parse }) => ours / parse)).median
   }
 }
+
+console.log('\n| bare loop over bytes | µs per KB |')
+console.log('| --- | --- |')
+for (const [name, perKb] of bareLoops()) console.log(`| ${name} | ${perKb.toFixed(2)} |`)
 
 const hostile = Object.entries(hostileValues).flatMap(([valueName, text]) =>
   Object.entries(hostilePatterns).map(([patternName, patterns]) =>
