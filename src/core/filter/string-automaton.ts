@@ -6,6 +6,8 @@ const maxStates = 8_192
 /** Sets of places in the patterns looked at while compiling, times their size: bounds the time of a Create. */
 const maxWork = 4_000_000
 
+const aByte = new Uint8Array(1)
+
 /** A place in one pattern, while compiling. */
 interface Place {
   readonly edges: { readonly byte: number; readonly to: number }[]
@@ -165,7 +167,11 @@ export class StringAutomaton {
       return 0
     })
     const next = Int32Array.from(rows, id => (isLeft[id] === 1 ? id : -id) * classes)
-    return new StringAutomaton(classOf, classes, next, start * classes, accepts, isBackward)
+    const automaton = new StringAutomaton(classOf, classes, next, start * classes, accepts, isBackward)
+    // V8 compiles a long loop before it has seen the loop's end, and then throws away what it compiled at each end.
+    automaton.match(aByte, 0, 1)
+    automaton.matchWith(automaton, aByte, 0, 1)
+    return automaton
   }
 }
 
