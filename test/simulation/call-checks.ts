@@ -98,7 +98,7 @@ export class CallChecks {
     if (tenure.tellings > 0)
       this.#scene.fail(`I4: ${owner.name} called with partition ${partition} while its destination is told of it`)
     this.#checkAge(tenure, records)
-    this.#sortOut(tenure)
+    this.sortOut(tenure)
     const unit = tenure.current
     if (unit !== undefined) this.#checkRetry(tenure, unit, records)
     else {
@@ -143,13 +143,14 @@ export class CallChecks {
   }
 
   /** What grew too old while another owner had it lies by itself: it is given up in its turn, which nobody outside knows. */
-  #sortOut(tenure: Tenure): void {
+  sortOut(tenure: Tenure): void {
     const { maxAgeMs } = this.#scene.rules
     if (maxAgeMs < 0) return
     for (const unit of tenure.units) {
       if (unit.batch !== tenure.inherited || unit.verdict !== undefined) continue
       const young = unit.records.filter(record => this.#scene.ageMs(record) <= maxAgeMs)
       for (const record of unit.records) if (!young.includes(record)) tenure.overdue.add(record)
+      if (young.length < unit.records.length) tenure.overdueFailures = Math.max(tenure.overdueFailures, unit.failures)
       tenure.replace(unit, divide(unit, [young]))
     }
   }

@@ -68,6 +68,8 @@ export class FailureChecks {
     if (tenure.isVague) return
     if (tenure.calls > 0)
       this.#scene.fail(`I4: ${owner.name} gives partition ${partition} offset ${offset} up while a call with it is out`)
+    // A last owner that was giving it up for its age says nothing of it: then it goes with what else is too old.
+    if (what.condition === 'age') this.#calls.sortOut(tenure)
     const why = this.#whyNot(tenure, what, records)
     if (why !== undefined)
       this.#scene.fail(
@@ -93,7 +95,7 @@ export class FailureChecks {
       const young = records.find(record => this.#scene.ageMs(record) <= rules.maxAgeMs)
       if (young !== undefined || rules.maxAgeMs < 0)
         return `${young?.offset} is only ${young === undefined ? '' : this.#scene.ageMs(young)} ms old`
-      const calls = Math.max(1, unit?.failures ?? 0)
+      const calls = Math.max(1, unit?.failures ?? 0, tenure.overdueFailures)
       return invokeCount <= calls ? undefined : `told of ${invokeCount} calls of ${calls}`
     }
     if (condition === 'size' && unit?.verdict === undefined) {
@@ -188,7 +190,9 @@ export class FailureChecks {
   #meant(tenure: Tenure, condition: GivenUpMessage['condition'], first: number, last: number): SimRecord[] {
     const { maxAgeMs } = this.#scene.rules
     const pending = tenure.current?.records ?? [...tenure.fetched.keys()].filter(record => isWaiting(tenure, record))
-    const inherited = [...tenure.overdue, ...tenure.inheritedRecords()]
+    const inherited = [...tenure.overdue, ...tenure.inheritedRecords()].filter(
+      record => !record.gone || tenure.fetched.has(record)
+    )
     return [...new Set([...pending, ...(condition === 'age' ? inherited : [])])].filter(
       record =>
         record.offset >= first && record.offset <= last && (condition !== 'age' || this.#scene.ageMs(record) > maxAgeMs)

@@ -26,6 +26,8 @@ export class Tenure {
   readonly inherited = {}
   /** Of that: what is too old to be called, and has to be given up. */
   readonly overdue = new Set<SimRecord>()
+  /** The most calls that any of it had. */
+  overdueFailures = 0
   /** What this owner knows to be finished, from where it began, and since when. */
   readonly settled: Map<SimRecord, number>
   /** Calls in flight. */
