@@ -8,7 +8,8 @@ const seedsAtMost = 500
 
 for (const mutant of mutants) {
   test(`finds the planted bug: ${mutant.name}`, async t => {
-    for (let seed = 1; seed <= seedsAtMost; seed++) {
+    const { firstSeed = 1 } = mutant
+    for (let seed = firstSeed; seed < firstSeed + seedsAtMost; seed++) {
       const { failures } = await runPlan(drawPlan(seed), { mutant })
       if (failures.length === 0) continue
       t.diagnostic(`seed ${seed}: ${failures[0]}`)

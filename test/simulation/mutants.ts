@@ -92,6 +92,20 @@ export const mutants: readonly Mutant[] = [
       })
   },
   {
+    name: 'takes records for finished that were written where finished ones had been cut',
+    firstSeed: 3_800,
+    plant: () =>
+      exchange(
+        Owned.prototype,
+        'receive',
+        receive =>
+          function (this: OwnedPartition, block, now) {
+            Object.defineProperty(block, 'leaderEpoch', { value: 0 })
+            receive.call(this, block, now)
+          }
+      )
+  },
+  {
     name: 'retries after its partition was lost',
     plant: () => onOwned(({ lane }) => pretend(lane, 'leaving', ({ closed }, written) => written && !closed))
   },

@@ -37,6 +37,8 @@ export interface SimParts {
 /** A bug that is planted on purpose, to see that the checker finds it. */
 export interface Mutant {
   readonly name: string
+  /** The first of the seeds that are tried; default 1. For bugs that need what is rarely drawn. */
+  readonly firstSeed?: number
   /** Once a run; the returned function takes it out again. */
   plant?(): () => void
   /** Once a poller. */
