@@ -34,7 +34,7 @@ export class OwnershipChecks {
       if (!isLate && offset !== startOffset)
         this.#scene.fail(`model: ${owner.name} begins partition ${partition} at ${startOffset}, not at ${offset}`)
       // Nobody reads on from where others were, and what they had finished above tells by its age what it is of.
-      if (!isLate) log.known(startOffset)
+      if (!isLate) log.readOn(startOffset)
       const owes = debt.isVague === true || debt.units.length > 0 || debt.done.size > 0
       const isVague = isLate || debt.isVague === true || (log.wasCut && owes)
       const tenure = new Tenure(owner, partition, startOffset, debt, isVague, this.#scene.nowMs())

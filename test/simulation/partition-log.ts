@@ -1,3 +1,4 @@
+import { decodeProgress } from '../../src/core/offsets/metadata.ts'
 import { type Debt, noDebt } from './debt.ts'
 import type { Transaction } from './transaction.ts'
 
@@ -83,6 +84,8 @@ export class PartitionLog {
   #missableBelow = 0
   /** Of who leads it: another one after each cut. */
   #epoch = 0
+  /** After the first cut that nobody was told of. */
+  #untoldEpoch: number | undefined
 
   constructor(partition: number) {
     this.partition = partition
@@ -233,6 +236,7 @@ export class PartitionLog {
     const cut = this.#batches.splice(Math.ceil(this.#batches.length * share))
     const end = cut[0]?.first ?? this.end
     this.#epoch++
+    this.#untoldEpoch ??= this.#epoch
     this.reusedBelow = Math.max(this.reusedBelow, this.end)
     this.#missableBelow = this.reusedBelow
     this.end = end
@@ -248,11 +252,23 @@ export class PartitionLog {
 
   /** Its owner was told of the cut and reads on from `to`: from there on nothing may be missed. */
   known(to: number): void {
+    this.#untoldEpoch = undefined
     this.#missableBelow = Math.min(this.#missableBelow, to)
     for (const record of this.within(to, Infinity)) {
       record.missable = false
       this.#frontier = Math.min(this.#frontier, record.index)
     }
+  }
+
+  /**
+   * A new owner begins at `from`, by what the last one told and had read: who had read past a cut without being told of it, which the
+   * fetcher's model does not notice, mixed records of before and after.
+   */
+  readOn(from: number): void {
+    const { offset, metadata } = this.commit
+    const told = decodeProgress(metadata, offset)
+    if (this.#untoldEpoch === undefined || told === undefined || (told.leaderEpoch ?? -1) < this.#untoldEpoch)
+      this.known(from)
   }
 
   /** The next owner begins at the committed offset, which may still be from before the cut. */

@@ -145,7 +145,7 @@ export class ClassicMember implements GroupProtocol {
     const { groupId, topic, instanceId, sessionTimeoutMs, rebalanceTimeoutMs } = this.#options
     const owned = [...this.#common.owned].sort((a, b) => a - b)
     const metadata = encodeSubscription(topic, owned, this.#generation)
-    if (owned.length > 0 || this.#generation >= 0) this.#common.arm(sessionTimeoutMs + rebalanceTimeoutMs)
+    if (owned.length > 0 || this.#generation >= 0) this.#common.joining()
     const response = await this.#common.call(
       apis.joinGroup,
       [

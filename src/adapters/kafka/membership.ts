@@ -91,6 +91,16 @@ export class Membership {
     })
   }
 
+  /**
+   * It is about to ask to join: the coordinator may wait for the others first. What counts is when it was last heard, however
+   * often it is asked.
+   */
+  joining(): void {
+    if (this.unheard) return
+    const { sessionTimeoutMs, rebalanceTimeoutMs } = this.#options
+    this.arm(this.confirmedMs + sessionTimeoutMs + rebalanceTimeoutMs - this.#deps.clock.monotonicMs())
+  }
+
   disarm(): void {
     this.#disarm()
   }
