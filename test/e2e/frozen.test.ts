@@ -1,4 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { readFileSync } from 'node:fs'
+import { setImmediate as immediate, setTimeout as pause } from 'node:timers/promises'
 import { suite, test } from 'node:test'
 import { EmbeddedBroker } from '../../src/devbroker/broker.ts'
 import { returned } from '../support/http-function.ts'
@@ -35,6 +36,9 @@ suite('a server that stands still for longer than its session (SIGSTOP) with wor
       })
 
       process.kill(two.pid, 'SIGSTOP')
+      await eventually(() => standsStill(two.pid), { describe: 'it stands still', timeoutMs: 5_000 })
+      // What it has sent until then is read: a call that is known later would count as one of somebody who lives.
+      for (let turn = 0; turn < 3; turn++) await immediate()
       world.audit.killed(mappings[1])
       const theirs = new Set(
         callsOf(mappings[1])
@@ -59,3 +63,9 @@ suite('a server that stands still for longer than its session (SIGSTOP) with wor
     })
   }
 })
+
+/** Linux tells; elsewhere it is taken to be so at once. */
+function standsStill(pid: number): boolean {
+  if (process.platform !== 'linux') return true
+  return / T /.test(readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\)/, ''))
+}
