@@ -146,6 +146,7 @@ export class ClassicMember implements GroupProtocol {
     const owned = [...this.#common.owned].sort((a, b) => a - b)
     const metadata = encodeSubscription(topic, owned, this.#generation)
     if (owned.length > 0 || this.#generation >= 0) this.#common.joining()
+    const sentMs = this.#deps.clock.monotonicMs()
     const response = await this.#common.call(
       apis.joinGroup,
       [
@@ -165,6 +166,7 @@ export class ClassicMember implements GroupProtocol {
       return this.#join()
     }
     this.#check(response.errorCode, `joining group ${groupId}`)
+    this.#common.welcomed(sentMs)
     this.#memberId = response.memberId ?? ''
     this.#generation = response.generationId
     this.#leader = undefined

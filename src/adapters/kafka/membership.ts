@@ -46,6 +46,8 @@ export class Membership {
   confirmedMs = -Infinity
   /** Nothing was heard from the coordinator for a whole session: what is owned may be somebody else's, or may not. */
   unheard = false
+  /** From when on the coordinator counts at the latest. */
+  #heardMs = -Infinity
   #disarm: () => void = () => undefined
 
   constructor(options: MemberOptions, deps: MemberDeps) {
@@ -62,10 +64,18 @@ export class Membership {
 
   /** The coordinator has answered what was sent then; it expects to hear from us every `intervalMs`. */
   heard(sentMs: number, intervalMs = 0): void {
-    this.confirmedMs = sentMs
+    this.confirmedMs = this.#heardMs = sentMs
     this.unheard = false
     const sessionMs = Math.max(this.#options.sessionTimeoutMs, 3 * intervalMs)
     this.arm(sessionMs - (this.#deps.clock.monotonicMs() - sentMs))
+  }
+
+  /** It has answered the join that was sent then, and counts from its answer; whoever leads may take a rebalance to assign. */
+  welcomed(sentMs: number): void {
+    this.confirmedMs = sentMs
+    this.#heardMs = this.#deps.clock.monotonicMs()
+    this.unheard = false
+    this.joining()
   }
 
   /** It has taken us in by answering what was sent then, and counts from its answer. */
@@ -98,7 +108,7 @@ export class Membership {
   joining(): void {
     if (this.unheard) return
     const { sessionTimeoutMs, rebalanceTimeoutMs } = this.#options
-    this.arm(this.confirmedMs + sessionTimeoutMs + rebalanceTimeoutMs - this.#deps.clock.monotonicMs())
+    this.arm(this.#heardMs + sessionTimeoutMs + rebalanceTimeoutMs - this.#deps.clock.monotonicMs())
   }
 
   disarm(): void {

@@ -65,4 +65,15 @@ suite('what a member may believe', () => {
     await clock.advance(sessionTimeoutMs + rebalanceTimeoutMs)
     assert.deepEqual([membership.unheard, drops], [true, ['group']])
   })
+
+  test('whose join was answered, and whose next request sends it back to join, has been heard', async () => {
+    const { clock, drops, membership } = setup()
+    membership.welcomed(clock.monotonicMs())
+    await clock.advance(1_000)
+    membership.joining()
+    await clock.advance(sessionTimeoutMs + rebalanceTimeoutMs - 1_001)
+    assert.deepEqual([membership.unheard, drops], [false, []])
+    await clock.advance(1)
+    assert.deepEqual([membership.unheard, drops], [true, ['group']])
+  })
 })
